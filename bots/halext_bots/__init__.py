@@ -1,0 +1,1 @@
+"""Chat platforms as doors."""

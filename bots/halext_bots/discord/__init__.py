@@ -1,0 +1,1 @@
+"""The Discord door. Empty for now."""

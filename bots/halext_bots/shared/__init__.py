@@ -1,0 +1,1 @@
+"""What every bot needs. Empty for now."""

@@ -1,0 +1,1 @@
+"""The Telegram door. Empty for now."""

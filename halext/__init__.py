@@ -1,0 +1,1 @@
+"""One assistant from the computers you own."""

@@ -1,0 +1,1 @@
+"""Who is asking: people, sign-in, tokens and what they used."""

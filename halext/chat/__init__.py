@@ -1,0 +1,1 @@
+"""Conversations and live answers. Empty for now."""

@@ -1,0 +1,1 @@
+"""Ollama, OpenAI, SSE and NDJSON: bytes to messages and back, pure."""

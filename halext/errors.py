@@ -1,0 +1,332 @@
+"""Everything that can go wrong, once, with what to do next.
+
+HalextError
+├── UsageError
+│   ├── BadRequest
+│   ├── InvalidInput
+│   ├── TooLarge
+│   ├── UnknownModel
+│   ├── UnknownNode
+│   ├── NotFound
+│   └── NotOffered
+├── AccessError
+│   ├── Unauthenticated
+│   ├── Forbidden
+│   └── TooManyRequests
+├── CapacityError
+│   ├── NoNodeOnline
+│   ├── NoNodeHasModel
+│   └── AllBusy
+├── UpstreamError
+│   ├── Unreachable
+│   ├── TimedOut
+│   ├── RateLimited
+│   ├── BadAnswer
+│   ├── ModelMissing
+│   ├── RequestRefused
+│   ├── KeyRefused
+│   └── Interrupted
+├── StateError
+│   ├── AlreadyExists
+│   ├── Conflict
+│   ├── AlreadyRunning
+│   ├── PortInUse
+│   └── SchemaMismatch
+├── VaultError
+│   ├── WrongKey
+│   └── UnknownSecret
+└── ConfigError
+    ├── MissingExtra
+    ├── InvalidSetting
+    └── DataDirUnusable
+
+Every leaf has a stable `code`, an HTTP `status` and `retryable`; the first line of its docstring is the sentence that
+is shown when nothing better is known. No door keeps a list of its own: HTTP, chat and notebook all read these fields.
+A message says what happened and what to do next, and never holds a key, a prompt or a URL with credentials.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HalextError(Exception):
+    """Something went wrong in halext."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
+        first_line = (type(self).__doc__ or self.code).strip().splitlines()[0]
+        self.message = message or first_line
+        self.retry_after_s = retry_after_s
+        super().__init__(self.message)
+
+
+class UsageError(HalextError):
+    """This request can't be served as it is."""
+
+    code = "usage"
+    status = 400
+
+
+class BadRequest(UsageError):
+    """The request can't be read; check its JSON and its fields."""
+
+    code = "bad_request"
+
+
+class InvalidInput(UsageError):
+    """A field of the request has a value that can't be used."""
+
+    code = "invalid_input"
+    status = 422
+
+
+class TooLarge(UsageError):
+    """The request is larger than this server takes."""
+
+    code = "too_large"
+    status = 413
+
+
+class UnknownModel(UsageError):
+    """No node has a model of this name; `halext models` lists what there is."""
+
+    code = "unknown_model"
+    status = 404
+
+
+class UnknownNode(UsageError):
+    """There is no node of this name; `halext node list` shows all."""
+
+    code = "unknown_node"
+    status = 404
+
+
+class NotFound(UsageError):
+    """There is nothing here under this name."""
+
+    code = "not_found"
+    status = 404
+
+
+class NotOffered(UsageError):
+    """halext does not offer this operation to clients; an administrator manages models with `halext node`."""
+
+    code = "not_offered"
+    status = 403
+
+
+class AccessError(HalextError):
+    """The caller may not do this."""
+
+    code = "access"
+    status = 403
+
+
+class Unauthenticated(AccessError):
+    """Unknown caller: send an API token (`halext token create`) or sign in."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(AccessError):
+    """This needs a right that the caller does not have; ask an administrator."""
+
+    code = "forbidden"
+
+
+class TooManyRequests(AccessError):
+    """Too many attempts; wait a little and try again."""
+
+    code = "too_many_requests"
+    status = 429
+    retryable = True
+
+
+class CapacityError(HalextError):
+    """No node can take this request now."""
+
+    code = "capacity"
+    status = 503
+    retryable = True
+
+
+class NoNodeOnline(CapacityError):
+    """No node is online; `halext node list` says why."""
+
+    code = "no_node_online"
+
+
+class NoNodeHasModel(CapacityError):
+    """The nodes that have this model are offline or take no requests now."""
+
+    code = "no_node_has_model"
+
+
+class AllBusy(CapacityError):
+    """Every node that could answer is busy; try again in a moment."""
+
+    code = "all_busy"
+
+
+class UpstreamError(HalextError):
+    """A node failed while it worked on a request.
+
+    `node` and `endpoint` say which one, `began` whether the caller had already been given a part of the answer.
+    """
+
+    code = "upstream"
+    status = 502
+    retryable = True
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after_s: float | None = None,
+        node: str = "",
+        endpoint: str = "",
+        began: bool = False,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.node = node
+        self.endpoint = endpoint
+        self.began = began
+
+
+class Unreachable(UpstreamError):
+    """The node can't be reached; check that it is switched on and that its server runs."""
+
+    code = "unreachable"
+
+
+class TimedOut(UpstreamError):
+    """The node did not answer in time."""
+
+    code = "timed_out"
+    status = 504
+
+
+class RateLimited(UpstreamError):
+    """The node says that it is busy."""
+
+    code = "rate_limited"
+    status = 503
+
+
+class BadAnswer(UpstreamError):
+    """The node sent an answer that can't be read."""
+
+    code = "bad_answer"
+
+
+class ModelMissing(UpstreamError):
+    """The node says that it does not have this model any more."""
+
+    code = "model_missing"
+    status = 404
+
+
+class RequestRefused(UpstreamError):
+    """The node refused the request as wrong; another node would say the same."""
+
+    code = "request_refused"
+    status = 400
+    retryable = False
+
+
+class KeyRefused(UpstreamError):
+    """The node refused halext's key; set it again with `halext node add NAME URL --header …`."""
+
+    code = "key_refused"
+    retryable = False
+
+
+class Interrupted(UpstreamError):
+    """The node stopped in the middle of its answer; what had arrived is kept."""
+
+    code = "interrupted"
+
+
+class StateError(HalextError):
+    """This clashes with how things are now."""
+
+    code = "state"
+    status = 409
+
+
+class AlreadyExists(StateError):
+    """There is one of this name already."""
+
+    code = "already_exists"
+
+
+class Conflict(StateError):
+    """Someone else changed this in the meantime; look again and repeat."""
+
+    code = "conflict"
+
+
+class AlreadyRunning(StateError):
+    """Another halext is running on this data directory; stop it first or use another --data."""
+
+    code = "already_running"
+
+
+class PortInUse(StateError):
+    """Another program listens on this port; choose one with --port."""
+
+    code = "port_in_use"
+
+
+class SchemaMismatch(StateError):
+    """The database has another schema version than this halext; run `halext db upgrade`."""
+
+    code = "schema_mismatch"
+
+
+class VaultError(HalextError):
+    """A stored secret can't be used."""
+
+    code = "vault"
+
+
+class WrongKey(VaultError):
+    """The master key does not open this secret; restore the key or enter the secret again."""
+
+    code = "wrong_key"
+
+
+class UnknownSecret(VaultError):
+    """There is no secret of this name; `halext key list` shows all."""
+
+    code = "unknown_secret"
+    status = 404
+
+
+class ConfigError(HalextError):
+    """halext is not set up for this."""
+
+    code = "config"
+
+
+class MissingExtra(ConfigError):
+    """A part of halext that is not installed is needed."""
+
+    code = "missing_extra"
+
+
+class InvalidSetting(ConfigError):
+    """A setting has a value that can't be used."""
+
+    code = "invalid_setting"
+
+
+class DataDirUnusable(ConfigError):
+    """The data directory can't be written; choose another with --data or HALEXT_DATA_DIR."""
+
+    code = "data_dir_unusable"

@@ -1,0 +1,1 @@
+"""Work on nodes as machines: pulls, wake-up, deployments. Empty for now."""

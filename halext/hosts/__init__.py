@@ -1,0 +1,1 @@
+"""This machine: child processes, lock files, the built-in model."""

@@ -1,0 +1,1 @@
+"""Pictures. Empty for now."""

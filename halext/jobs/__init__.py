@@ -1,0 +1,1 @@
+"""What may take hours: durable work. Empty for now."""

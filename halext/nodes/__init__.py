@@ -1,0 +1,1 @@
+"""Who can work: machines, their endpoints, and how they are."""

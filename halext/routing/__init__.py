@@ -1,0 +1,1 @@
+"""Who should work: pure decisions with their reasons."""

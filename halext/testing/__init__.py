@@ -1,0 +1,1 @@
+"""Fake servers on real sockets, for halext and for its users."""

@@ -1,0 +1,1 @@
+"""The SSH server that home nodes dial into. Empty for now."""

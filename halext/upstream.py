@@ -1,0 +1,125 @@
+"""What halext needs from a server at the other end, and the nouns for what it sees there.
+
+Drivers in `halext.upstreams` fulfil `Driver`, one per kind; the rooms know only this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
+from halext.types import Capability, EndpointId, Json, Kind, ModelName, NodeName, SecretRef
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One server on a node: where it is and how to speak to it.
+
+    `url` is scheme, host and port only. `cidrs` are the networks its address must lie in at every connect; `secret`
+    names the vault entry that holds its request headers as a JSON object.
+    """
+
+    id: EndpointId
+    node: NodeName
+    kind: Kind
+    url: str
+    cidrs: tuple[str, ...] = ()
+    secret: SecretRef | None = None
+    slots: int = 1
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that an endpoint can serve. `digest` is "" where the server has no such notion (OpenAI-like servers)."""
+
+    name: ModelName
+    digest: str = ""
+    size_bytes: int = 0
+    family: str = ""
+    parameter_size: str = ""
+    quantization: str = ""
+    context_length: int = 0
+    capabilities: frozenset[Capability] = frozenset()
+    modified_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningModel:
+    """A model in an endpoint's memory. `vram_bytes` below `size_bytes` means that part of it runs on the CPU."""
+
+    name: ModelName
+    digest: str = ""
+    size_bytes: int = 0
+    vram_bytes: int = 0
+    expires_at: str = ""
+    context_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one look at an endpoint found."""
+
+    version: str = ""
+    models: tuple[ModelInfo, ...] = ()
+    running: tuple[RunningModel, ...] = ()
+    slots: int | None = None
+    """How many requests it serves at once, where the server says so."""
+    slots_busy: int | None = None
+    """How many of them are taken, by anyone, where the server says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetails:
+    """What an endpoint says of one model, as Ollama's `/api/show` would: passed on, never interpreted."""
+
+    info: ModelInfo
+    template: str = ""
+    parameters: str = ""
+    license: str = ""
+    modelfile: str = ""
+    model_info: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Driver(Protocol):
+    """Speaks one kind of server. Stateless but for its connections; one serves all endpoints of its kind.
+
+    Every method raises only `UpstreamError`s, with `node` and `endpoint` filled in: `Unreachable` (refused, reset, DNS,
+    TLS, a tunnel's error page), `TimedOut`, `RateLimited` (429, 503; with Retry-After where given), `ModelMissing`
+    (404), `KeyRefused` (401, 403), `RequestRefused` (other 4xx), `BadAnswer` (5xx or unreadable), and after the first
+    chunk `Interrupted`.
+    """
+
+    async def look(self, endpoint: Endpoint) -> Sighting:
+        """Version, models and what is loaded: the whole probe, within its own short deadlines."""
+
+    async def show(self, endpoint: Endpoint, model: ModelName) -> ModelDetails:
+        """All that the endpoint says of one model."""
+
+    def generate(self, endpoint: Endpoint, request: TextRequest) -> AsyncIterator[ChatChunk]:
+        """The answer in pieces as they come; closing the iterator stops the work at the endpoint.
+
+        Ends after a chunk with `done`, or raises; it never just stops.
+        """
+
+    async def embed(self, endpoint: Endpoint, request: EmbedRequest) -> EmbedReply:
+        """One vector per input."""
+
+    async def unload(self, endpoint: Endpoint, model: ModelName) -> None:
+        """Free the model's memory, where the server can."""
+
+
+class Drivers(Protocol):
+    """Finds the driver for a kind."""
+
+    def __call__(self, kind: Kind) -> Driver:
+        """The driver that speaks `kind`."""
+
+
+class Reveal(Protocol):
+    """Opens the secret request headers of an endpoint; handed to drivers so that no edge knows the vault."""
+
+    async def __call__(self, ref: SecretRef) -> Mapping[str, str]:
+        """Header name to value. Raises `VaultError`."""

@@ -1,0 +1,1 @@
+"""The one outbound door, and a driver per kind of server."""

@@ -1,0 +1,1 @@
+"""The HTTP door: OpenAI and Ollama routes, the /hx API and the pages."""
