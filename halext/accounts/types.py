@@ -1,0 +1,101 @@
+"""People, what they may do, and what they used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from halext.types import ModelName, NodeName, RequestId, UserId
+
+
+class Role(StrEnum):
+    """What someone is here; `accounts.policy` says what that allows."""
+
+    ADMIN = "admin"
+    MEMBER = "member"
+    GUEST = "guest"
+
+
+class Permission(StrEnum):
+    """One right. Every route and operation declares the one that it needs; there is no default."""
+
+    PUBLIC = "public"
+    """Anyone, without a credential: the short list of DESIGN's public routes and nothing else."""
+    USE = "use"
+    """Ask models, see nodes and models, manage one's own account."""
+    MANAGE_NODES = "manage-nodes"
+    MANAGE_PEOPLE = "manage-people"
+    MANAGE_KEYS = "manage-keys"
+    SEE_HOUSE = "see-house"
+    """Doctor, metrics and everyone's usage."""
+
+
+Credential = Literal["session", "token", "local", "house"]
+"""How a caller proved who they are. `local` is the owner of the data directory on this machine; `house` is halext."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, as every room sees it. Nothing is done for nobody: even halext's own work has a caller."""
+
+    name: str
+    role: Role
+    credential: Credential
+    user_id: UserId | None = None
+    """None for `local` and `house`, which have no row in the database and own nothing."""
+
+
+LOCAL = Caller("owner", Role.ADMIN, "local")
+"""Whoever can read the data directory of this machine may do everything: they could edit the database anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with an account."""
+
+    id: UserId
+    name: str
+    role: Role
+    disabled: bool
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """An API token, without the token: it was shown once and only its hash is kept."""
+
+    id: int
+    owner: str
+    name: str
+    hint: str
+    """The first characters, enough to recognise it and no more."""
+    created_at: float
+    expires_at: float | None
+    last_used_at: float | None
+
+
+Outcome = Literal["done", "failed", "cancelled", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEntry:
+    """What one request used. Written once, never changed."""
+
+    request_id: RequestId
+    caller: Caller
+    model: ModelName
+    node: NodeName
+    started_at: float
+    total_s: float
+    first_token_s: float | None
+    prompt_tokens: int
+    completion_tokens: int
+    outcome: Outcome
+
+
+class Ledger(Protocol):
+    """Takes usage entries without making the request wait."""
+
+    def record(self, entry: UsageEntry) -> None:
+        """Remember one entry; it is written soon, and at the latest when halext stops."""
