@@ -31,7 +31,8 @@ HalextError
 │   ├── Conflict
 │   ├── AlreadyRunning
 │   ├── PortInUse
-│   └── SchemaMismatch
+│   ├── SchemaMismatch
+│   └── DatabaseUnavailable
 ├── VaultError
 │   ├── WrongKey
 │   └── UnknownSecret
@@ -287,6 +288,14 @@ class SchemaMismatch(StateError):
     """The database has another schema version than this halext; run `halext db upgrade`."""
 
     code = "schema_mismatch"
+
+
+class DatabaseUnavailable(StateError):
+    """The database does not answer or takes no changes now; try again in a moment."""
+
+    code = "database_unavailable"
+    status = 503
+    retryable = True
 
 
 class VaultError(HalextError):

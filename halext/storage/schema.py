@@ -1,0 +1,151 @@
+"""Which schema the database has, and the way to another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, inspect, text
+
+from halext.errors import SchemaMismatch
+from halext.storage.backup import copy_sqlite
+from halext.storage.engine import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x68616C657874
+"""The PostgreSQL advisory lock under which one process at a time migrates: "halext" in ASCII."""
+
+
+class SchemaState(StrEnum):
+    """How the database's schema stands to this halext."""
+
+    EMPTY = "empty"
+    """No tables yet."""
+    OLDER = "older"
+    CURRENT = "current"
+    NEWER = "newer"
+    """Made by a later halext; this one must not touch it."""
+    FOREIGN = "foreign"
+    """Tables, but not halext's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What an upgrade did. `before` is None for a new database; `backup` is the copy of the file as it was."""
+
+    before: str | None
+    after: str
+    backup: Path | None = None
+
+
+_ADVICE = {
+    SchemaState.EMPTY: "The database has no tables yet; run `halext db upgrade`",
+    SchemaState.OLDER: "The database has an older schema than this halext; run `halext db upgrade`",
+    SchemaState.NEWER: (
+        "The database was made by a newer halext; install that version, or restore the copy from before its upgrade"
+    ),
+    SchemaState.FOREIGN: (
+        "The database holds tables that are not halext's; give halext a database of its own (HALEXT_DATABASE_URL)"
+    ),
+}
+
+
+async def check(database: Database) -> SchemaState:
+    """The state of the schema, by its revision alone: cheap enough for every start."""
+    async with database.reader.connect() as connection:
+        return await connection.run_sync(_state)
+
+
+async def require_current(database: Database) -> None:
+    """Raise `SchemaMismatch`, with what to do next, unless the schema is exactly this halext's."""
+    state = await check(database)
+    if state is not SchemaState.CURRENT:
+        raise SchemaMismatch(_ADVICE[state])
+
+
+async def differences(database: Database, metadata: MetaData) -> list[str]:
+    """Where the tables differ from what the stores in `metadata` expect, one line each; empty when all is well."""
+
+    def compare(connection: Connection) -> list[str]:
+        return [str(change) for change in compare_metadata(MigrationContext.configure(connection), metadata)]
+
+    async with database.reader.connect() as connection:
+        return await connection.run_sync(compare)
+
+
+async def upgrade(database: Database, revision: str = "head") -> Upgraded:
+    """Bring the schema up to `revision` in one transaction, whichever it has now.
+
+    An existing SQLite file is copied first, to `FILE.before-REVISION.bak` beside it. Raises `SchemaMismatch` for a
+    database that a newer halext or another program made, and leaves it as it was.
+    """
+    state = await check(database)
+    if state in {SchemaState.NEWER, SchemaState.FOREIGN}:
+        raise SchemaMismatch(_ADVICE[state])
+    before = await _revision(database)
+    target = _target(revision)
+    backup = None
+    if state is SchemaState.OLDER and database.path is not None:
+        backup = database.path.with_name(f"{database.path.name}.before-{target}.bak")
+        await copy_sqlite(database.path, backup)
+    if state is not SchemaState.CURRENT:
+        await _migrate(database, lambda config: command.upgrade(config, target))
+    return Upgraded(before, await _revision(database) or target, backup)
+
+
+async def downgrade(database: Database, revision: str) -> None:
+    """Take the schema back to `revision` (`base`: no tables). What only later revisions can hold is lost."""
+    await _migrate(database, lambda config: command.downgrade(config, revision))
+
+
+async def _migrate(database: Database, step: Callable[[Config], None]) -> None:
+    def run(connection: Connection) -> None:
+        if database.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        config = _config()
+        config.attributes["connection"] = connection
+        step(config)
+        if database.dialect == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
+            raise SchemaMismatch("The migration would break references between tables; nothing was changed")
+
+    engine = database.migration_engine()
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _target(revision: str) -> str:
+    script = ScriptDirectory.from_config(_config()).get_revision(revision)
+    return script.revision
+
+
+async def _revision(database: Database) -> str | None:
+    async with database.reader.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+def _state(connection: Connection) -> SchemaState:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory.from_config(_config())
+    if revision is None:
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        return SchemaState.FOREIGN if tables else SchemaState.EMPTY
+    if revision == scripts.get_current_head():
+        return SchemaState.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return SchemaState.OLDER if revision in known else SchemaState.NEWER
