@@ -1,0 +1,1 @@
+"""Ollama's JSON: towards nodes in `node`, towards clients in `client`."""

@@ -1,0 +1,1 @@
+"""OpenAI's JSON: towards nodes in `node`, towards clients in `client`."""
