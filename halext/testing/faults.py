@@ -1,0 +1,139 @@
+"""Misbehaviour to order: what goes wrong, where in a request's life, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Literal
+
+Step = int | Literal["connect", "head", "load", "first_token", "before_done", "after_done"]
+"""A point in a request's life: the connection is accepted, the request was read, a cold model is about to load, before
+the first token, before token k (an int from 1), before the last line, after it but before the clean end."""
+
+FaultKind = Literal[
+    "error",  # the server's own error: a status before the first byte, an error line after it
+    "page",  # a tunnel's HTML page with `status` (530), before the first byte
+    "reset",  # half of the line that is due, then a connection reset
+    "eof",  # a clean end without the closing line
+    "stall",  # nothing more for `seconds`, or until the client leaves
+    "garbage",  # a line that is no JSON, then on as usual
+    "huge",  # a token of `size` bytes, then on as usual
+    "drip",  # from here on three bytes per write, `seconds` apart
+    "split",  # from here on every write is cut in two inside a character that has several bytes, or in mid-line
+    "glue",  # from here on two lines per write
+    "oom",  # out of memory: on a load it evicts the others and is tried once more, later it empties the server
+]
+
+LOAD_KINDS = frozenset({"error", "stall", "oom"})
+CONNECT_KINDS = frozenset({"reset", "stall"})
+
+STATUS_TEXTS = {
+    400: "invalid request",
+    404: "model not found",
+    500: "llama runner process has terminated: exit status 2",
+    503: "server busy, please try again.  maximum pending requests exceeded",
+}
+"""What Ollama says; the two spaces are its own."""
+OUT_OF_MEMORY = "llama runner process has terminated: cudaMalloc failed: out of memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of misbehaviour and its measures; those that its kind has no use for mean nothing."""
+
+    step: Step
+    kind: FaultKind
+    status: int = 500
+    text: str = ""
+    size: int = 1 << 20
+    seconds: float | None = None
+
+    @property
+    def message(self) -> str:
+        """The error's text."""
+        if self.kind == "oom" and not self.text:
+            return OUT_OF_MEMORY
+        return self.text or STATUS_TEXTS.get(self.status, f"error {self.status}")
+
+
+@dataclass(slots=True)
+class _Order:
+    fault: Fault
+    times: int | None
+    path: str | None
+    model: str | None
+
+
+class Plan:
+    """The faults of one request."""
+
+    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
+        self._faults = faults
+
+    def at(self, *steps: Step) -> list[Fault]:
+        """Those that strike at any of these steps, in the order they were asked for."""
+        return [fault for fault in self._faults if fault.step in steps]
+
+
+class Faults:
+    """The faults that are still to happen: `server.faults.at(3, "reset")` cuts the next answer at its third token."""
+
+    def __init__(self) -> None:
+        self._orders: list[_Order] = []
+
+    def at(
+        self,
+        step: Step,
+        kind: FaultKind,
+        *,
+        times: int | None = 1,
+        path: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        text: str = "",
+        size: int = 1 << 20,
+        seconds: float | None = None,
+    ) -> None:
+        """Let `kind` happen at `step` of the next `times` requests (None: of all).
+
+        Without `path` only requests that make a model work count, never a probe. `status` is 500 for an error, 530 for
+        a page; `text` replaces the server's own words; `size` is in bytes, `seconds` is time on the fake's clock.
+        """
+        if step == "load" and kind not in LOAD_KINDS:
+            raise ValueError(f"a load can fail by {', '.join(sorted(LOAD_KINDS))}, not by {kind!r}")
+        if step == "connect" and kind not in CONNECT_KINDS:
+            raise ValueError(f"a connection can fail by {', '.join(sorted(CONNECT_KINDS))}, not by {kind!r}")
+        fault = Fault(step, kind, status or (530 if kind == "page" else 500), text, size, seconds)
+        self._orders.append(_Order(fault, times, path, model))
+
+    def clear(self) -> None:
+        """Forget all faults that did not happen yet."""
+        self._orders.clear()
+
+    def take(self, path: str, models: AbstractSet[str], *, works: bool) -> Plan:
+        """The plan for a request for a model of these names; `works` says whether it makes a model work."""
+        return Plan(tuple(order.fault for order in self._matching(path, models, works=works)))
+
+    def take_connection(self) -> Literal["serve", "reset", "silent"]:
+        """What the next new connection meets."""
+        for order in self._orders:
+            if order.fault.step == "connect" and self._use(order):
+                return "reset" if order.fault.kind == "reset" else "silent"
+        return "serve"
+
+    def _matching(self, path: str, models: AbstractSet[str], *, works: bool) -> list[_Order]:
+        return [
+            order
+            for order in list(self._orders)
+            if order.fault.step != "connect"
+            and (order.path == path or (order.path is None and works))
+            and order.model in {None, *models}
+            and self._use(order)
+        ]
+
+    def _use(self, order: _Order) -> bool:
+        if order.times is not None:
+            order.times -= 1
+            if order.times <= 0:
+                self._orders.remove(order)
+        return True
