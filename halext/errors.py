@@ -8,6 +8,7 @@ HalextError
 │   ├── UnknownModel
 │   ├── UnknownNode
 │   ├── NotFound
+│   ├── MethodNotAllowed
 │   └── NotOffered
 ├── AccessError
 │   ├── Unauthenticated
@@ -36,10 +37,11 @@ HalextError
 ├── VaultError
 │   ├── WrongKey
 │   └── UnknownSecret
-└── ConfigError
-    ├── MissingExtra
-    ├── InvalidSetting
-    └── DataDirUnusable
+├── ConfigError
+│   ├── MissingExtra
+│   ├── InvalidSetting
+│   └── DataDirUnusable
+└── Internal
 
 Every leaf has a stable `code`, an HTTP `status` and `retryable`; the first line of its docstring is the sentence that
 is shown when nothing better is known. No door keeps a list of its own: HTTP, chat and notebook all read these fields.
@@ -111,6 +113,13 @@ class NotFound(UsageError):
 
     code = "not_found"
     status = 404
+
+
+class MethodNotAllowed(UsageError):
+    """This address is there, but not for this HTTP method."""
+
+    code = "method_not_allowed"
+    status = 405
 
 
 class NotOffered(UsageError):
@@ -339,3 +348,9 @@ class DataDirUnusable(ConfigError):
     """The data directory can't be written; choose another with --data or HALEXT_DATA_DIR."""
 
     code = "data_dir_unusable"
+
+
+class Internal(HalextError):
+    """Something broke inside halext; the log has the details under this request's id."""
+
+    code = "internal"
