@@ -44,6 +44,8 @@ def parse_failure(
     match status:
         case 401 | 403:
             return KeyRefused(_refusal(status, text))
+        case _ if status in _REDIRECT:
+            return BadAnswer(f"The node redirects elsewhere (status {status}); register the address it points to.")
         case 429 | 503 if text is not None or not _is_page(body):
             return RateLimited(f"The node says that it is busy{because}", retry_after_s=parse_retry_after(retry_after))
         case _ if text is None and (status in _TUNNEL or _is_page(body)):
@@ -52,8 +54,6 @@ def parse_failure(
             return _missing(text)
         case 400 if embedding:
             return BadAnswer(f"The node could not embed this{because}")
-        case _ if status in _REDIRECT:
-            return BadAnswer(f"The node redirects elsewhere (status {status}); register the address it points to.")
         case _ if status in _REFUSED:
             return RequestRefused(f"The node refused the request (status {status}){because}")
         case _:

@@ -137,6 +137,8 @@ def _model(model: ModelInfo) -> dict[str, Json]:
 
 def _epoch(time: str) -> int:
     try:
-        return int(dt.datetime.fromisoformat(time).timestamp())
-    except (ValueError, OverflowError, OSError):
+        moment = dt.datetime.fromisoformat(time)
+    except ValueError:
         return 0
+    known = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return max(0, int(known.timestamp()))
