@@ -5,7 +5,7 @@ Drivers in `halext.upstreams` fulfil `Driver`, one per kind; the rooms know only
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,7 +18,8 @@ class Endpoint:
     """One server on a node: where it is and how to speak to it.
 
     `url` is scheme, host and port only. `cidrs` are the networks its address must lie in at every connect; `secret`
-    names the vault entry that holds its request headers as a JSON object.
+    names the vault entry that holds its request headers as a JSON object. `slots` is how many requests it serves at once
+    as its owner says; None means that the server is asked, and that one is assumed where it does not say.
     """
 
     id: EndpointId
@@ -27,7 +28,7 @@ class Endpoint:
     url: str
     cidrs: tuple[str, ...] = ()
     secret: SecretRef | None = None
-    slots: int = 1
+    slots: int | None = None
     insecure: bool = False
 
 
@@ -98,7 +99,7 @@ class Driver(Protocol):
     async def show(self, endpoint: Endpoint, model: ModelName) -> ModelDetails:
         """All that the endpoint says of one model."""
 
-    def generate(self, endpoint: Endpoint, request: TextRequest) -> AsyncIterator[ChatChunk]:
+    def generate(self, endpoint: Endpoint, request: TextRequest) -> AsyncGenerator[ChatChunk, None]:
         """The answer in pieces as they come; closing the iterator stops the work at the endpoint.
 
         Ends after a chunk with `done`, or raises; it never just stops.

@@ -32,10 +32,6 @@ class Candidate:
     slots: int
     in_flight: int
     """Requests of ours that the endpoint works on now, of any model."""
-    same_model: int
-    """How many of those want this model."""
-    foreign: int = 0
-    """Slots that someone else seems to use."""
     latency_s: float = 0.0
     penalty_s: float = 0.0
     """Added for recent failures: a quick failure must not look like a fast node."""

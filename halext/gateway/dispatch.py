@@ -1,0 +1,407 @@
+"""One request from the door to the last token: choose, reserve, send, fail over, record."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TypeVar
+
+from halext.accounts.types import Ledger, Outcome, UsageEntry
+from halext.errors import CapacityError, HalextError, Interrupted, TimedOut, Unreachable, UpstreamError
+from halext.gateway import need, policy
+from halext.gateway.line import Line, Waiter
+from halext.gateway.records import Records
+from halext.gateway.slots import Lease, Slots
+from halext.gateway.types import Ask, Choice, Record
+from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest
+from halext.nodes.policy import can_chat, lookup_name
+from halext.nodes.registry import Registry
+from halext.nodes.types import EndpointState
+from halext.routing import policy as routing
+from halext.routing.types import Candidate, Decision, Dispatch, Rejected
+from halext.types import Clock, EndpointId, ModelName, NodeName, RequestId
+from halext.upstream import Driver, Drivers, Endpoint, ModelDetails, ModelInfo
+
+T = TypeVar("T", ChatChunk, EmbedReply)
+Send = Callable[[Driver, Endpoint, ModelName], AsyncGenerator[T, None]]
+
+DEFAULT_NAMES = frozenset({"", "auto"})
+"""What people write for "whatever is best now"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an owner can tune."""
+
+    default_model: str | None = None
+    max_waiting: int = 256
+    max_wait_s: float = 120.0
+    first_piece_warm_s: float = 180.0
+    """Longest wait for the first piece from a model in memory: a long prompt on a slow machine takes minutes."""
+    first_piece_cold_s: float = 900.0
+    """The same when the model has to be loaded; a node that dies meanwhile is noticed by the checks, not by this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A request with its place: the endpoint, the model as it is spelled there, and the slot."""
+
+    endpoint: Endpoint
+    candidate: Candidate
+    lease: Lease
+    choice: Choice
+
+
+@dataclass(slots=True)
+class Run:
+    """The state of one request on its way."""
+
+    ask: Ask
+    record: Record
+    started: float
+    """By the monotonic clock."""
+    errors: list[UpstreamError] = field(default_factory=list)
+    tried: dict[EndpointId, str] = field(default_factory=dict)
+    pieces: int = 0
+    whole: bool = False
+    """The answer has come to its honest end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a request would go now."""
+
+    model: ModelName
+    decision: Decision
+    rejected: tuple[Rejected, ...]
+
+
+class Gateway:
+    """Sends every request to the node that will finish it first, and to another when that one fails."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        drivers: Drivers,
+        clock: Clock,
+        ledger: Ledger | None = None,
+        options: Options | None = None,
+        look_again: Callable[[EndpointId], None] = lambda _endpoint: None,
+    ) -> None:
+        """`look_again` is called when a failure makes a look at an endpoint worth while; it must not wait."""
+        self.records = Records()
+        self._registry = registry
+        self._drivers = drivers
+        self._clock = clock
+        self._ledger = ledger
+        self._options = options or Options()
+        self._look_again = look_again
+        self._slots = Slots(on_release=self._move)
+        self._line: Line[Placed] = Line(self._options.max_waiting)
+        self._expected: dict[str, float] = {}
+        self._awaiting_first: dict[EndpointId, set[asyncio.Timeout]] = {}
+        self._boot, self._counter = secrets.token_hex(5), count(1)
+        registry.listen(self._on_change)
+
+    # --- what doors call ---
+
+    def new_id(self) -> RequestId:
+        """A fresh name for a request: unique across restarts, cheap, and without meaning."""
+        return RequestId(f"{self._boot}-{next(self._counter):x}")
+
+    async def generate(self, ask: Ask) -> AsyncGenerator[ChatChunk, None]:
+        """The answer in pieces; the last has `done`. Closing it stops the work at the node.
+
+        Raises any `HalextError` before the first piece, and only `Interrupted` after it.
+        """
+        request = _text(ask)
+
+        def send(driver: Driver, endpoint: Endpoint, model: ModelName) -> AsyncGenerator[ChatChunk, None]:
+            return driver.generate(endpoint, replace(request, model=model))
+
+        async with aclosing(self._relay(ask, send)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def embed(self, ask: Ask) -> EmbedReply:
+        """Vectors for the texts of an `EmbedRequest`."""
+        request = ask.request
+        if not isinstance(request, EmbedRequest):
+            raise TypeError("embed takes an EmbedRequest")
+
+        async def send(driver: Driver, endpoint: Endpoint, model: ModelName) -> AsyncGenerator[EmbedReply, None]:
+            yield await driver.embed(endpoint, replace(request, model=model))
+
+        async with aclosing(self._relay(ask, send)) as replies:
+            return await anext(replies)
+
+    async def show(self, model: str) -> ModelDetails:
+        """All that a node says of a model: of the first one that has it and answers."""
+        for state, info in self._field(model, {}, None).open:
+            return await self._drivers(state.endpoint.kind).show(state.endpoint, info.name)
+        raise AssertionError("a field without open endpoints raises")
+
+    def explain(self, ask: Ask) -> Explanation:
+        """Where this request would go if it came now; nothing is reserved. Raises what sending it would raise."""
+        model = self._resolve(ask)
+        decision, field_ = self._decide(model, ask, {}, waited_s=0.0)
+        return Explanation(model, decision, field_.rejected)
+
+    def in_flight(self, endpoint: EndpointId) -> int:
+        """Requests of ours that this endpoint works on now."""
+        return self._slots.in_flight(endpoint)
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line."""
+        return len(self._line)
+
+    # --- one request ---
+
+    async def _relay(self, ask: Ask, send: Send[T]) -> AsyncGenerator[T, None]:
+        run = self._begin(ask)
+        outcome: Outcome = "cancelled"  # what it is when the caller closes us
+        try:
+            while True:
+                placed = await self._place(run)
+                try:
+                    async with aclosing(self._attempt(run, placed, send)) as pieces:
+                        async for piece in pieces:
+                            yield piece
+                except UpstreamError as error:
+                    self._after_failure(run, placed, error)
+                else:
+                    return
+                finally:
+                    placed.lease.release()
+        except Interrupted:
+            outcome = "interrupted"
+            raise
+        except HalextError:
+            outcome = "failed"
+            raise
+        finally:
+            self._end(run, "done" if run.whole else outcome)
+
+    def _begin(self, ask: Ask) -> Run:
+        record = Record(
+            id=ask.id,
+            caller=ask.caller,
+            model=ask.request.model,
+            started_at=self._clock.now(),
+            kind=need.kind_of(ask.request),
+        )
+        self.records.add(record)
+        return Run(ask, record, self._clock.monotonic())
+
+    async def _place(self, run: Run) -> Placed:
+        run.record.model = self._resolve(run.ask)
+        lane = "\n".join([lookup_name(run.record.model), run.ask.node or "", *sorted(run.tried)])
+        waiter = Waiter(lane=lane, place=lambda: self._try(run), undo=lambda placed: placed.lease.release())
+        try:
+            return await self._line.wait(waiter, self._options.max_wait_s)
+        except CapacityError as nobody_left:
+            if run.errors:
+                raise policy.final(run.errors[-1], nobody_left) from run.errors[-1]
+            raise
+
+    def _try(self, run: Run) -> Placed | None:
+        """One decision; the slot is reserved in the same step, so that no two requests see it free."""
+        waited_s = self._clock.monotonic() - run.started
+        decision, field_ = self._decide(run.record.model, run.ask, run.tried, waited_s=waited_s)
+        if not isinstance(decision, Dispatch):
+            return None
+        candidate = decision.candidate
+        return Placed(
+            endpoint=self._registry.state(candidate.endpoint).endpoint,
+            candidate=candidate,
+            lease=self._slots.reserve(candidate.endpoint, candidate.model),
+            choice=Choice(candidate.node, candidate.endpoint, decision.estimates, field_.rejected, waited_s),
+        )
+
+    async def _attempt(self, run: Run, placed: Placed, send: Send[T]) -> AsyncGenerator[T, None]:
+        run.record.choices.append(placed.choice)
+        sent = self._clock.monotonic()
+        first_s = 0.0
+        async with aclosing(
+            send(self._drivers(placed.endpoint.kind), placed.endpoint, placed.candidate.model)
+        ) as pieces:
+            piece: T | None = await self._first(placed, pieces)
+            first_s = self._clock.monotonic() - sent
+            run.record.node, run.record.endpoint = placed.candidate.node, placed.candidate.endpoint
+            run.record.first_token_s = self._clock.monotonic() - run.started
+            while piece is not None:
+                run.pieces += 1
+                if done := _done(piece):
+                    self._learn(run, placed, done, first_s=first_s, total_s=self._clock.monotonic() - sent)
+                yield piece
+                piece = await anext(pieces, None)
+
+    async def _first(self, placed: Placed, pieces: AsyncGenerator[T, None]) -> T:
+        """The first piece, unless the endpoint turns out to be gone while we wait for it."""
+        limit = self._options.first_piece_warm_s if placed.candidate.resident else self._options.first_piece_cold_s
+        awaiting = self._awaiting_first.setdefault(placed.endpoint.id, set())
+        node, endpoint = placed.endpoint.node, placed.endpoint.id
+        patience = asyncio.timeout(limit)
+        awaiting.add(patience)
+        try:
+            async with patience:
+                return await anext(pieces)
+        except TimeoutError:
+            if patience not in awaiting:
+                message = f"{node} went offline before it answered."
+                raise Unreachable(message, node=node, endpoint=endpoint) from None
+            message = f"{node} did not begin to answer within {limit:.0f} s."
+            raise TimedOut(message, node=node, endpoint=endpoint) from None
+        finally:
+            awaiting.discard(patience)
+            if not awaiting:
+                self._awaiting_first.pop(placed.endpoint.id, None)
+
+    def _after_failure(self, run: Run, placed: Placed, error: UpstreamError) -> None:
+        """Tell the registry, and end the request unless another node may be asked."""
+        endpoint = placed.candidate.endpoint
+        verdict = policy.after_failure(error, run.errors, began=run.pieces > 0)
+        run.errors.append(error)
+        run.tried[endpoint] = error.message
+        run.record.failures.append(f"{placed.candidate.node}: {error.message}")
+        self._registry.failed(endpoint, placed.candidate.model, error)
+        self._look_again(endpoint)
+        if verdict == "end":
+            raise error
+
+    def _learn(self, run: Run, placed: Placed, done: Done, *, first_s: float, total_s: float) -> None:
+        candidate = placed.candidate
+        run.whole = True
+        run.record.usage = done.usage
+        sample = routing.Sample(
+            usage=done.usage,
+            timings=done.timings,
+            first_token_s=first_s,
+            total_s=total_s,
+            was_cold=not candidate.resident,
+            others=placed.lease.others,
+        )
+        known = self._registry.rates(candidate.endpoint, candidate.model)
+        self._registry.worked(candidate.endpoint, candidate.model, routing.observe(known, sample))
+        if run.record.kind != "embed":
+            name = lookup_name(candidate.model)
+            self._expected[name] = routing.learn_output(self._expected.get(name), done.usage.completion_tokens)
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        record = run.record
+        record.outcome = outcome
+        record.total_s = self._clock.monotonic() - run.started
+        if self._ledger is None or record.node is None:
+            return
+        self._ledger.record(
+            UsageEntry(
+                request_id=record.id,
+                caller=record.caller,
+                model=record.model,
+                node=record.node,
+                started_at=record.started_at,
+                total_s=record.total_s,
+                first_token_s=record.first_token_s,
+                prompt_tokens=record.usage.prompt_tokens,
+                # Without a final count each piece is one token: that is how servers stream.
+                completion_tokens=record.usage.completion_tokens or (0 if run.whole else run.pieces),
+                outcome=outcome,
+            )
+        )
+
+    # --- choosing ---
+
+    def _decide(
+        self, model: str, ask: Ask, tried: Mapping[EndpointId, str], *, waited_s: float
+    ) -> tuple[Decision, policy.Field]:
+        field_ = self._field(model, tried, ask.node)
+        expected = self._expected.get(lookup_name(model))
+        wanted = need.of(ask.request, expected_output=expected, waited_s=waited_s)
+        return routing.choose(wanted, self._candidates(field_.open)), field_
+
+    def _field(self, model: str, tried: Mapping[EndpointId, str], only: NodeName | None) -> policy.Field:
+        if only is not None:
+            self._registry.node(only)
+        now = self._clock.now()
+        serving = self._registry.serving(model)
+        field_ = policy.field_for(serving, now=now, tried=tried, only=only)
+        if not field_.open:
+            raise policy.nobody(model, serving, field_, self._registry.states(), only, now=now)
+        return field_
+
+    def _candidates(self, serving: policy.Serving) -> list[Candidate]:
+        turn = next(self._counter)
+        return [self._candidate(state, info, tie=(turn + i) % len(serving)) for i, (state, info) in enumerate(serving)]
+
+    def _candidate(self, state: EndpointState, info: ModelInfo, *, tie: int) -> Candidate:
+        endpoint = state.endpoint
+        told = state.sighting.slots if state.sighting else None
+        return Candidate(
+            node=endpoint.node,
+            endpoint=endpoint.id,
+            model=info.name,
+            resident=self._registry.is_warm(endpoint.id, info.name),
+            size_bytes=info.size_bytes,
+            slots=endpoint.slots or told or 1,
+            in_flight=self._slots.in_flight(endpoint.id),
+            latency_s=state.health.latency_s or 0.0,
+            penalty_s=policy.penalty(state.health, now=self._clock.now()),
+            rates=self._registry.rates(endpoint.id, info.name),
+            tie=tie,
+        )
+
+    def _resolve(self, ask: Ask) -> ModelName:
+        """The model that the request names, or the best one for a request that leaves it to us."""
+        named = ask.request.model
+        if named.strip().casefold() not in DEFAULT_NAMES:
+            return named
+        if self._options.default_model and not isinstance(ask.request, EmbedRequest):
+            return ModelName(self._options.default_model)
+        return self._best_model(ask)
+
+    def _best_model(self, ask: Ask) -> ModelName:
+        want_chat = not isinstance(ask.request, EmbedRequest)
+        best: tuple[bool, float, ModelName] | None = None
+        for info in self._registry.known_models():
+            if can_chat(info) is not want_chat:
+                continue
+            field_ = policy.field_for(self._registry.serving(info.name), now=self._clock.now(), tried={}, only=ask.node)
+            if not field_.open:
+                continue
+            wanted = need.of(ask.request, expected_output=self._expected.get(lookup_name(info.name)), waited_s=0.0)
+            score = min(routing.estimate(wanted, c).score_s for c in self._candidates(field_.open))
+            entry = (all(state.node.builtin for state, _ in field_.open), score, info.name)
+            best = entry if best is None else min(best, entry)
+        if best is None:
+            raise policy.nothing_fits(self._registry.states(), chat=want_chat, now=self._clock.now())
+        return best[2]
+
+    # --- when something changes ---
+
+    def _on_change(self) -> None:
+        for endpoint, awaiting in list(self._awaiting_first.items()):
+            if self._registry.is_gone(endpoint):
+                now = asyncio.get_running_loop().time()
+                for patience in list(awaiting):
+                    awaiting.discard(patience)
+                    patience.reschedule(now)
+        self._move()
+
+    def _move(self) -> None:
+        self._line.move()
+
+
+def _text(ask: Ask) -> TextRequest:
+    if isinstance(ask.request, EmbedRequest):
+        raise TypeError("generate takes a chat or completion request")
+    return ask.request
+
+
+def _done(piece: ChatChunk | EmbedReply) -> Done | None:
+    return piece.done if isinstance(piece, ChatChunk) else Done(usage=piece.usage, timings=piece.timings)

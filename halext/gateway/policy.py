@@ -1,0 +1,140 @@
+"""What becomes of a failed attempt, and which endpoints are asked at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from halext.errors import (
+    BadAnswer,
+    CapacityError,
+    HalextError,
+    Interrupted,
+    KeyRefused,
+    NoNodeHasModel,
+    NoNodeOnline,
+    RequestRefused,
+    UnknownModel,
+    Unreachable,
+    UpstreamError,
+)
+from halext.nodes import policy as health
+from halext.nodes.types import EndpointState, Health
+from halext.routing.types import Rejected
+from halext.types import EndpointId, NodeName
+from halext.upstream import ModelInfo
+
+MOST_TRIES = 3
+"""One try and two more, so that a request that every node fails at does not wander on for ever."""
+MOST_UNREACHABLE = 8
+"""A node that is switched off costs milliseconds and says nothing about the request: more of them are tried."""
+
+Serving = Sequence[tuple[EndpointState, ModelInfo]]
+
+
+def after_failure(
+    error: UpstreamError, earlier: Sequence[UpstreamError], *, began: bool
+) -> Literal["elsewhere", "end"]:
+    """Whether to try another node. Never once the caller has seen a part of the answer."""
+    if began or isinstance(error, Interrupted | RequestRefused):
+        return "end"
+    if isinstance(error, Unreachable):
+        return "elsewhere" if len(earlier) + 1 < MOST_UNREACHABLE else "end"
+    if isinstance(error, BadAnswer) and any(_same(error, other) for other in earlier):
+        return "end"  # two nodes, the same complaint: it is about the request
+    tries = 1 + sum(not isinstance(other, Unreachable) for other in earlier)
+    return "elsewhere" if tries < MOST_TRIES else "end"
+
+
+def _same(error: UpstreamError, other: UpstreamError) -> bool:
+    return isinstance(other, BadAnswer) and other.message.replace(other.node, "") == error.message.replace(
+        error.node, ""
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Who may be asked, and why the others are not."""
+
+    open: Serving
+    rejected: tuple[Rejected, ...]
+
+
+def field_for(serving: Serving, *, now: float, tried: Mapping[EndpointId, str], only: NodeName | None) -> Field:
+    """The endpoints that may be asked for a model.
+
+    One that failed this request is not asked again. Endpoints that only the breaker keeps out are asked when there is
+    nobody else: a chance is better than a certain error. The built-in model steps back behind every other.
+    """
+    opened: list[tuple[EndpointState, ModelInfo]] = []
+    paused: list[tuple[EndpointState, ModelInfo]] = []
+    rejected: list[Rejected] = []
+    for state, model in serving:
+        if only is not None and state.node.name != only:
+            continue
+        reason = health.refusal(state.node, state.health, now=now)
+        if state.endpoint.id in tried:
+            reason = f"failed this request: {tried[state.endpoint.id]}"
+        elif reason and health.only_paused(state.node, state.health, now=now):
+            paused.append((state, model))
+        if reason is None:
+            opened.append((state, model))
+        else:
+            rejected.append(Rejected(state.node.name, state.endpoint.id, reason))
+    if not opened and paused:
+        opened = paused
+        names = {state.endpoint.id for state, _ in paused}
+        rejected = [entry for entry in rejected if entry.endpoint not in names]
+    return _without_builtin(opened, rejected)
+
+
+def _without_builtin(opened: list[tuple[EndpointState, ModelInfo]], rejected: list[Rejected]) -> Field:
+    real = [(state, model) for state, model in opened if not state.node.builtin]
+    if real and len(real) < len(opened):
+        rejected = rejected + [
+            Rejected(state.node.name, state.endpoint.id, "the built-in model is for when nothing else can")
+            for state, _ in opened
+            if state.node.builtin
+        ]
+        opened = real
+    return Field(tuple(opened), tuple(rejected))
+
+
+def nobody(
+    model: str, serving: Serving, field: Field, states: Sequence[EndpointState], only: NodeName | None, *, now: float
+) -> HalextError:
+    """The error for a request that no endpoint can take: three different ones, since they have three remedies."""
+    if any(health.refusal(state.node, state.health, now=now) is None for state in states) or serving:
+        if not serving:
+            return UnknownModel(f"No node has the model {model!r}; `halext models` lists what there is.")
+        if only is not None and not any(state.node.name == only for state, _ in serving):
+            return UnknownModel(f"The node {only!r} does not have the model {model!r}.")
+        reasons = "; ".join(f"{entry.node}: {entry.reason}" for entry in field.rejected)
+        return NoNodeHasModel(f"No node that has {model!r} takes requests now ({reasons}).")
+    if not states:
+        return NoNodeOnline("There is no node yet; `halext node add NAME URL` adds one.")
+    return NoNodeOnline(f"None of the {len(states)} known endpoints is online; `halext node list` says why.")
+
+
+def nothing_fits(states: Sequence[EndpointState], *, chat: bool, now: float) -> HalextError:
+    """The error for a request that names no model when none will do."""
+    if any(health.refusal(state.node, state.health, now=now) is None for state in states):
+        what = "chat model" if chat else "embedding model"
+        return UnknownModel(f"No node that is online has a {what}; pull one there, or name another model.")
+    return nobody("", (), Field((), ()), states, None, now=now)
+
+
+def final(error: UpstreamError, nobody_left: CapacityError | None) -> HalextError:
+    """The error that the caller gets after the last try: the node's own where it says more than "nobody is left"."""
+    if nobody_left is not None and isinstance(error, Unreachable | KeyRefused):
+        return nobody_left
+    return error
+
+
+PENALTY_PER_FAILURE_S = 5.0
+
+
+def penalty(state: Health, *, now: float) -> float:
+    """Seconds added to the estimate: a node that fails quickly must not look like the fastest."""
+    return PENALTY_PER_FAILURE_S * state.failed_requests + max(0.0, state.retry_at - now)

@@ -1,0 +1,45 @@
+"""What is open while halext runs: filled by `wiring`, handed to the doors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from halext.types import Clock
+
+if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
+    from halext.accounts.ledger import UsageLedger
+    from halext.accounts.people import People
+    from halext.gateway.dispatch import Gateway
+    from halext.nodes.prober import Prober
+    from halext.nodes.registry import Registry
+    from halext.runtime.settings import Settings
+    from halext.storage.engine import Database
+    from halext.upstream import Drivers
+    from halext.upstreams.http import Door
+    from halext.vault.box import Vault
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Nodes and the way to them: all that it takes to ask a model something."""
+
+    clock: Clock
+    door: Door
+    drivers: Drivers
+    registry: Registry
+    prober: Prober
+    gateway: Gateway
+
+
+@dataclass(slots=True)
+class App(Fleet):
+    """A whole halext: the fleet, and the people who use it."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    people: People
+    ledger: UsageLedger
+    base_url: str = ""
+    """Where this instance listens, once it does."""

@@ -1,0 +1,164 @@
+"""One way to use a halext, whether it is open in this process or runs somewhere else.
+
+The command line and the library are written against `Control` and don't care which one they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+
+import msgspec
+
+from halext.accounts.types import Caller
+from halext.errors import BadAnswer
+from halext.gateway.types import Ask
+from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
+from halext.runtime.operations import Operation
+from halext.runtime.present import request_info
+from halext.runtime.shapes import Params, RequestInfo
+from halext.types import NodeName
+
+if TYPE_CHECKING:
+    from halext.runtime.app import Fleet
+    from halext.upstreams.coordinator import Coordinator
+
+P = TypeVar("P", bound=Params)
+R = TypeVar("R")
+
+
+class Answer(Protocol):
+    """An answer under way: iterate for its pieces; closing it stops the work at the node."""
+
+    info: RequestInfo | None
+    """What happened; there once the iteration has ended, also where it ended in an error."""
+
+    def __aiter__(self) -> AsyncIterator[ChatChunk]:
+        """The pieces as they come."""
+
+
+class Control(Protocol):
+    """Everything that can be asked of a halext."""
+
+    async def call(self, operation: Operation[P, R], params: P) -> R:
+        """Run one operation of the table."""
+
+    def generate(self, request: TextRequest, node: NodeName | None = None) -> Answer:
+        """Ask a model; nothing is sent before the first piece is asked for."""
+
+    async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
+        """Vectors for texts."""
+
+    async def aclose(self) -> None:
+        """Let go of connections, or close the house if it was opened for this."""
+
+
+class LocalAnswer:
+    """An answer from the gateway of this process."""
+
+    def __init__(self, fleet: Fleet, ask: Ask) -> None:
+        self._fleet = fleet
+        self._ask = ask
+        self.info: RequestInfo | None = None
+
+    async def __aiter__(self) -> AsyncIterator[ChatChunk]:
+        try:
+            async with aclosing(self._fleet.gateway.generate(self._ask)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            record = self._fleet.gateway.records.find(self._ask.id)
+            self.info = request_info(record) if record else None
+
+
+class LocalControl:
+    """A fleet, or a whole house, that is open in this process."""
+
+    def __init__(self, fleet: Fleet, caller: Caller) -> None:
+        self._fleet = fleet
+        self._caller = caller
+
+    async def call(self, operation: Operation[P, R], params: P) -> R:
+        """Run the verb here."""
+        return await operation(self._fleet, self._caller, params)
+
+    def generate(self, request: TextRequest, node: NodeName | None = None) -> LocalAnswer:
+        """Ask through the gateway of this process."""
+        return LocalAnswer(self._fleet, self._ask(request, node))
+
+    async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
+        """Embed through the gateway of this process."""
+        return await self._fleet.gateway.embed(self._ask(request, node))
+
+    async def aclose(self) -> None:
+        """Nothing: who opened the fleet closes it."""
+
+    def _ask(self, request: TextRequest | EmbedRequest, node: NodeName | None) -> Ask:
+        return Ask(id=self._fleet.gateway.new_id(), caller=self._caller, request=request, node=node)
+
+
+class RemoteAnswer:
+    """An answer from another process; the server tells what happened beside its last piece."""
+
+    def __init__(self, coordinator: Coordinator, request: TextRequest, node: NodeName | None) -> None:
+        self._coordinator = coordinator
+        self._request = request
+        self._node = node
+        self.info: RequestInfo | None = None
+
+    async def __aiter__(self) -> AsyncIterator[ChatChunk]:
+        stream = self._coordinator.generate(self._request, node=self._node)
+        async with aclosing(stream) as chunks:
+            async for chunk, extension in chunks:
+                if extension:
+                    self.info = _convert(extension, RequestInfo)
+                yield chunk
+
+
+class RemoteControl:
+    """A halext somewhere else, through its HTTP door."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+
+    async def call(self, operation: Operation[P, R], params: P) -> R:
+        """Send the operation's request and read its answer with the same types."""
+        fields: dict[str, object] = msgspec.to_builtins(params)
+        path = operation.path
+        for name in list(fields):
+            if "{" + name + "}" in path:
+                path = path.replace("{" + name + "}", self._coordinator.quote(str(fields.pop(name))))
+        answer: R = _convert(await self._coordinator.call(operation.method, path, fields), operation.result)
+        return answer
+
+    def generate(self, request: TextRequest, node: NodeName | None = None) -> RemoteAnswer:
+        """Ask the other halext."""
+        return RemoteAnswer(self._coordinator, request, node)
+
+    async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
+        """Embed through the other halext."""
+        return await self._coordinator.embed(request, node=node)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._coordinator.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+T = TypeVar("T")
+
+
+def _convert(value: object, shape: type[T]) -> T:
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise BadAnswer(f"The other halext answers in a form that this version can't read: {error}.") from error

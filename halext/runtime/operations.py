@@ -1,0 +1,69 @@
+"""The table of everything that `/hx` offers: written once, served by the web, used by the command line and the library.
+
+A verb is an async function of the app, the caller and its parameters; the decorator adds where it is found and which
+right it needs. `halext_web` mounts the table as routes and describes it in OpenAPI; `runtime.control` calls it here or,
+with the same types, over HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, get_type_hints
+
+from halext.accounts.policy import allowed
+from halext.accounts.types import Caller, Permission
+from halext.errors import Forbidden
+from halext.runtime.shapes import Params
+
+P = TypeVar("P", bound=Params)
+R = TypeVar("R")
+A = TypeVar("A")
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+OPERATIONS: list[Operation[Any, Any]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[P, R]):
+    """One verb with its place, its right and its types."""
+
+    name: str
+    method: Method
+    path: str
+    """Below the server's root, with `{field}` for parameters that the path carries: `/hx/nodes/{name}`."""
+    permission: Permission
+    params: type[P]
+    result: Any
+    """The type of the answer, as msgspec reads it."""
+    summary: str
+    verb: Callable[[Any, Caller, P], Awaitable[R]]
+
+    async def __call__(self, app: object, caller: Caller, params: P) -> R:
+        """Run it for this caller. Raises `Forbidden` without the right, and whatever the verb raises."""
+        if not allowed(caller, self.permission):
+            raise Forbidden(f"{self.summary.rstrip('.')} needs the right “{self.permission}”; ask an administrator.")
+        return await self.verb(app, caller, params)
+
+
+def operation(
+    method: Method, path: str, permission: Permission
+) -> Callable[[Callable[[A, Caller, P], Awaitable[R]]], Operation[P, R]]:
+    """Put a verb on the table."""
+
+    def register(verb: Callable[[A, Caller, P], Awaitable[R]]) -> Operation[P, R]:
+        hints = get_type_hints(verb)
+        entry: Operation[P, R] = Operation(
+            name=verb.__name__,
+            method=method,
+            path=path,
+            permission=permission,
+            params=hints["params"],
+            result=hints["return"],
+            summary=(verb.__doc__ or verb.__name__).strip().splitlines()[0],
+            verb=verb,
+        )
+        OPERATIONS.append(entry)
+        return entry
+
+    return register
