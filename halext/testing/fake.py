@@ -118,7 +118,7 @@ class Fake(ABC):
         """Path to method to route."""
 
     @abstractmethod
-    def _shape(self) -> Shape:
+    def _shape(self, path: str) -> Shape:
         """How faults look before a route has chosen its own shape."""
 
     @abstractmethod
@@ -168,7 +168,7 @@ class Fake(ABC):
         def note(fault: Fault) -> None:
             self._note(call, "fault", f"{fault.kind} at {fault.step}")
 
-        answer = Answer(exchange, plan, self.clock, self._shape(), note)
+        answer = Answer(exchange, plan, self.clock, self._shape(request.path), note)
         call = Call(len(self.requests), exchange, answer, plan, body, self._full_name(model))
         if works:
             self._note(call, "arrival", request.path)

@@ -27,15 +27,6 @@ FaultKind = Literal[
 LOAD_KINDS = frozenset({"error", "stall", "oom"})
 CONNECT_KINDS = frozenset({"reset", "stall"})
 
-STATUS_TEXTS = {
-    400: "invalid request",
-    404: "model not found",
-    500: "llama runner process has terminated: exit status 2",
-    503: "server busy, please try again.  maximum pending requests exceeded",
-}
-"""What Ollama says; the two spaces are its own."""
-OUT_OF_MEMORY = "llama runner process has terminated: cudaMalloc failed: out of memory"
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -43,17 +34,10 @@ class Fault:
 
     step: Step
     kind: FaultKind
-    status: int = 500
+    status: int | None = None
     text: str = ""
     size: int = 1 << 20
     seconds: float | None = None
-
-    @property
-    def message(self) -> str:
-        """The error's text."""
-        if self.kind == "oom" and not self.text:
-            return OUT_OF_MEMORY
-        return self.text or STATUS_TEXTS.get(self.status, f"error {self.status}")
 
 
 @dataclass(slots=True)
@@ -94,16 +78,17 @@ class Faults:
         size: int = 1 << 20,
         seconds: float | None = None,
     ) -> None:
-        """Let `kind` happen at `step` of the next `times` requests (None: of all).
+        """Let `kind` happen at `step` of the next `times` requests (None: of all); at "load", of the next loads.
 
-        Without `path` only requests that make a model work count, never a probe. `status` is 500 for an error, 530 for
-        a page; `text` replaces the server's own words; `size` is in bytes, `seconds` is time on the fake's clock.
+        Without `path` only requests that make a model work count, never a probe. `model` is the full name with its tag.
+        `status` is 500 for an error and 530 for a page unless given; `text` replaces the server's own words; `size` is
+        in bytes, `seconds` is time on the fake's clock.
         """
         if step == "load" and kind not in LOAD_KINDS:
             raise ValueError(f"a load can fail by {', '.join(sorted(LOAD_KINDS))}, not by {kind!r}")
         if step == "connect" and kind not in CONNECT_KINDS:
             raise ValueError(f"a connection can fail by {', '.join(sorted(CONNECT_KINDS))}, not by {kind!r}")
-        fault = Fault(step, kind, status or (530 if kind == "page" else 500), text, size, seconds)
+        fault = Fault(step, kind, status, text, size, seconds)
         self._orders.append(_Order(fault, times, path, model))
 
     def clear(self) -> None:
@@ -112,28 +97,35 @@ class Faults:
 
     def take(self, path: str, models: AbstractSet[str], *, works: bool) -> Plan:
         """The plan for a request for a model of these names; `works` says whether it makes a model work."""
-        return Plan(tuple(order.fault for order in self._matching(path, models, works=works)))
+        taken = [
+            order
+            for order in self._orders
+            if order.fault.step not in {"connect", "load"}
+            and (order.path == path or (order.path is None and works))
+            and order.model in {None, *models}
+        ]
+        for order in taken:
+            self._use(order)
+        return Plan(tuple(order.fault for order in taken))
+
+    def take_load(self, model: str) -> Fault | None:
+        """What goes wrong with the next load of this model."""
+        for order in self._orders:
+            if order.fault.step == "load" and order.model in {None, model}:
+                self._use(order)
+                return order.fault
+        return None
 
     def take_connection(self) -> Literal["serve", "reset", "silent"]:
         """What the next new connection meets."""
         for order in self._orders:
-            if order.fault.step == "connect" and self._use(order):
+            if order.fault.step == "connect":
+                self._use(order)
                 return "reset" if order.fault.kind == "reset" else "silent"
         return "serve"
 
-    def _matching(self, path: str, models: AbstractSet[str], *, works: bool) -> list[_Order]:
-        return [
-            order
-            for order in list(self._orders)
-            if order.fault.step != "connect"
-            and (order.path == path or (order.path is None and works))
-            and order.model in {None, *models}
-            and self._use(order)
-        ]
-
-    def _use(self, order: _Order) -> bool:
+    def _use(self, order: _Order) -> None:
         if order.times is not None:
             order.times -= 1
             if order.times <= 0:
                 self._orders.remove(order)
-        return True

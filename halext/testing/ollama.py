@@ -129,7 +129,7 @@ class FakeOllama(Fake):
             self._scheduler.release(runner)
 
     def _boot(self) -> None:
-        self._scheduler = Scheduler(self.machine, self.clock, self.timeline, self._spawn)
+        self._scheduler = Scheduler(self.machine, self.clock, self.timeline, self._spawn, self.faults.take_load)
         self._engine = Engine(
             disk=self.disk,
             scheduler=self._scheduler,
@@ -157,8 +157,9 @@ class FakeOllama(Fake):
             "/api/delete": {"DELETE": self._delete},
         }
 
-    def _shape(self) -> Shape:
-        return stream_shape(Voice("", is_chat=True), self.clock.now())
+    def _shape(self, path: str) -> Shape:
+        voice = Voice("", is_chat=path == "/api/chat")
+        return stream_shape(voice, self.clock.now(), failure_status=400 if path == "/api/embed" else 500)
 
     def _error_body(self, refusal: Refusal) -> bytes:
         return encode({"error": refusal.text}) if refusal.text else b""

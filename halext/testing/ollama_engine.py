@@ -8,19 +8,19 @@ from typing import Any
 
 from halext.testing import words
 from halext.testing.fake import Call, Refusal
-from halext.testing.faults import STATUS_TEXTS
 from halext.testing.models import FakeModel
 from halext.testing.ollama_disk import Disk
-from halext.testing.ollama_fields import keep_alive_s, nanoseconds
-from halext.testing.ollama_replies import Piece, Stats, Voice, encode, line, stream_shape
+from halext.testing.ollama_fields import TEXTS, keep_alive_s, nanoseconds
+from halext.testing.ollama_replies import Voice, encode, line, stream_shape
 from halext.testing.runner import Runner, RunnerOptions
 from halext.testing.scheduler import Busy, LoadFailed, Scheduler
+from halext.testing.speech import Pace, Piece, Stats, choose_tokens, joined, read_prompt
 from halext.testing.stream import CutShort, Ended
 from halext.testing.timeline import EntryKind
 from halext.types import Clock
 
 Note = Callable[[Call, EntryKind, str], None]
-LAST_VERSION_WITHOUT_CACHED_COUNT = (0, 30)
+FIRST_VERSION_WITH_CACHED_COUNT = (0, 30)
 
 
 class Engine:
@@ -105,17 +105,15 @@ class Engine:
         """A runner for as long as the request needs one; the scheduler's refusals in Ollama's words."""
         call.model = model.name
         options = RunnerOptions.of(model, call.body.get("options") or {}, call.body.get("shift"))
-        load_faults = call.plan.at("load")
         try:
             runner, load_s = await self._scheduler.acquire(
                 model,
                 options,
                 keep_alive_s=keep_alive_s(call.body.get("keep_alive")),
                 request=call.number,
-                fault=load_faults[0] if load_faults else None,
             )
         except Busy:
-            raise Refusal(503, STATUS_TEXTS[503]) from None
+            raise Refusal(503, TEXTS[503]) from None
         except LoadFailed as failure:
             raise Refusal(400 if embeds else 500, str(failure)) from None
         try:
@@ -138,74 +136,56 @@ class Engine:
         return self._clock.monotonic() - began
 
     async def _speak(self, call: Call, runner: Runner, voice: Voice, prompt: list[str], stats: Stats) -> None:
-        model, body, answer = runner.model, call.body, call.answer
-        kept = self._truncate(prompt, runner.num_ctx, body)
-        await self._read_prompt(runner, kept, stats)
-        tokens, reason = self._tokens(model, " ".join(prompt), body)
+        """The whole answer, from the prompt to the last line."""
+        model, answer = runner.model, call.answer
+        kept = self._truncate(prompt, runner.num_ctx, call.body)
+        await read_prompt(runner, self._clock, kept, stats)
+        if stats.cached_tokens and self._version < FIRST_VERSION_WITH_CACHED_COUNT:
+            stats.prompt_tokens = 0
+        tokens, reason = self._tokens(model, " ".join(prompt), call.body)
         said: list[Piece] = []
         try:
-            async for k, piece in self._paced(runner, thoughts(model, body), tokens, stats):
-                if k == 1:
-                    self._note(call, "first_token", "")
-                said.append(piece)
-                await answer.send(k, line(voice.part(piece, self._clock.now())))
-            calls = tool_calls(model, body)
+            pieces = [*(Piece(thinking=text) for text in thoughts(model, call.body)), *(Piece(text) for text in tokens)]
+            await self._say(call, pieces, Pace(runner, self._clock, stats), voice, said)
             runner.remember([*kept, *tokens])
-            if not voice.is_chat:
-                stats.context = list(range(len(kept) + len(tokens)))
-            last = voice.last(
-                joined(said, calls) if answer.one_shot else Piece(tool_calls=calls), self._clock.now(), reason, stats
-            )
-            await answer.reach("before_done", line(last))
+            stats.context = [] if voice.is_chat else list(range(len(kept) + len(tokens)))
+            calls = tool_calls(model, call.body)
+            closing = joined(said, calls) if answer.one_shot else Piece(tool_calls=calls)
+            last = line(voice.last(closing, self._clock.now(), reason, stats))
+            await answer.reach("before_done", last)
         except CutShort:
             if not answer.one_shot:
                 raise
             await answer.finish(encode(voice.part(joined(said), self._clock.now())))
             return
         self._mark_done(call)
-        await answer.finish(line(last))
+        await answer.finish(last)
+
+    async def _say(self, call: Call, pieces: Sequence[Piece], pace: Pace, voice: Voice, said: list[Piece]) -> None:
+        for k, piece in enumerate(pieces, 1):
+            await pace.token()
+            if k == 1:
+                self._note(call, "first_token", "")
+            await call.answer.send(k, line(voice.part(piece, self._clock.now())))
+            said.append(piece)
 
     def _truncate(self, prompt: list[str], num_ctx: int, body: Mapping[str, Any]) -> list[str]:
         if len(prompt) > num_ctx and body.get("truncate") is False:
             raise Refusal(400, "the input length exceeds the context length")
         return prompt[-num_ctx:]
 
-    async def _read_prompt(self, runner: Runner, prompt: Sequence[str], stats: Stats) -> None:
-        cached = runner.cached_tokens(prompt)
-        stats.prompt_s = (len(prompt) - cached) / runner.model.prefill_per_s
-        silent = cached and self._version < LAST_VERSION_WITHOUT_CACHED_COUNT
-        stats.prompt_tokens = 0 if silent else len(prompt)
-        await self._clock.sleep(stats.prompt_s)
-
-    async def _paced(
-        self, runner: Runner, thinking: Sequence[str], tokens: Sequence[str], stats: Stats
-    ) -> AsyncIterator[tuple[int, Piece]]:
-        """Pieces from 1 on, each when it is due: a late one does not make the next ones later."""
-        pieces = [*(Piece(thinking=text) for text in thinking), *(Piece(text) for text in tokens)]
-        due = self._clock.monotonic()
-        for k, piece in enumerate(pieces, 1):
-            token_s = runner.token_s()
-            due += token_s
-            await self._clock.sleep(max(due - self._clock.monotonic(), 0.0))
-            stats.eval_s += token_s
-            stats.eval_tokens += 1
-            yield k, piece
-
     def _tokens(self, model: FakeModel, prompt: str, body: Mapping[str, Any]) -> tuple[list[str], str]:
         """The answer's tokens, and why they end."""
         options = body.get("options") or {}
-        wanted = body.get("format")
-        if wanted:
-            tokens = words.json_tokens(wanted)
-        elif model.script is not None:
-            tokens = list(model.script)
-        else:
-            tokens = words.answer(self._seed, f"{options.get('seed', '')}{prompt}", model.answer_tokens)
-        tokens = words.cut_at_stop(tokens, options.get("stop") or [])
-        limit = options.get("num_predict") or -1
-        if 0 < limit < len(tokens):
-            return tokens[:limit], "length"
-        return tokens, "stop"
+        tokens, is_cut = choose_tokens(
+            model,
+            f"{self._seed}/{options.get('seed', '')}",
+            prompt,
+            schema=body.get("format"),
+            stop=options.get("stop") or [],
+            limit=options.get("num_predict"),
+        )
+        return tokens, "length" if is_cut else "stop"
 
     async def _vectors(self, call: Call, runner: Runner, texts: Sequence[str]) -> tuple[list[list[float]], int, float]:
         """A vector per text, the tokens read, and the seconds that took with the wait for a slot."""
@@ -264,8 +244,3 @@ def tool_calls(model: FakeModel, body: Mapping[str, Any]) -> list[dict[str, Any]
         {"id": f"call_{index}", "function": {"index": index, "name": name, "arguments": dict(arguments)}}
         for index, (name, arguments) in enumerate(model.tool_calls)
     ]
-
-
-def joined(pieces: Sequence[Piece], calls: Sequence[dict[str, Any]] = ()) -> Piece:
-    """One piece for all of them."""
-    return Piece("".join(p.text for p in pieces), "".join(p.thinking for p in pieces), calls)

@@ -13,6 +13,13 @@ from halext.testing.fake import Refusal
 DURATION = re.compile(r"([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h))+)")
 DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 UNIT_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+TEXTS = {
+    400: "invalid request",
+    404: "model not found",
+    500: "llama runner process has terminated: exit status 2",
+    503: "server busy, please try again.  maximum pending requests exceeded",
+}
+"""What goes with a status; the two spaces are Ollama's own."""
 FOREVER_S = (2**63 - 1) / 1e9
 """Go's longest duration, 292 years: how Ollama writes "for ever"."""
 OFFSET = dt.timezone(dt.timedelta(hours=2))

@@ -3,52 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from halext.testing.models import FakeModel
-from halext.testing.ollama_fields import local_stamp, nanoseconds, utc_stamp
+from halext.testing.ollama_fields import TEXTS, local_stamp, nanoseconds, utc_stamp
 from halext.testing.runner import Runner
+from halext.testing.speech import Piece, Stats
 from halext.testing.stream import GARBAGE, Shape
 
 NDJSON = "application/x-ndjson"
 
 
-@dataclass(slots=True)
-class Stats:
-    """What the last line says. Seconds; zero numbers are left out on the wire."""
-
-    load_s: float = 0.0
-    wait_s: float = 0.0
-    prompt_s: float = 0.0
-    eval_s: float = 0.0
-    prompt_tokens: int = 0
-    eval_tokens: int = 0
-    context: list[int] = field(default_factory=list)
-
-    def fields(self) -> dict[str, Any]:
-        """The fields of the last line. The wait for a slot shows only in the total."""
-        total_s = self.load_s + self.wait_s + self.prompt_s + self.eval_s
-        every = {
-            "context": self.context,
-            "total_duration": nanoseconds(total_s),
-            "load_duration": nanoseconds(self.load_s),
-            "prompt_eval_count": self.prompt_tokens,
-            "prompt_eval_duration": nanoseconds(self.prompt_s),
-            "eval_count": self.eval_tokens,
-            "eval_duration": nanoseconds(self.eval_s),
-        }
-        return {name: value for name, value in every.items() if value}
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of an answer."""
-
-    text: str = ""
-    thinking: str = ""
-    tool_calls: Sequence[dict[str, Any]] = ()
+def durations(stats: Stats) -> dict[str, Any]:
+    """The numbers of the last line, zeros left out. The wait for a slot shows only in the total."""
+    total_s = stats.load_s + stats.wait_s + stats.prompt_s + stats.eval_s
+    every = {
+        "context": stats.context,
+        "total_duration": nanoseconds(total_s),
+        "load_duration": nanoseconds(stats.load_s),
+        "prompt_eval_count": stats.prompt_tokens,
+        "prompt_eval_duration": nanoseconds(stats.prompt_s),
+        "eval_count": stats.eval_tokens,
+        "eval_duration": nanoseconds(stats.eval_s),
+    }
+    return {name: value for name, value in every.items() if value}
 
 
 class Voice:
@@ -74,7 +52,7 @@ class Voice:
 
     def last(self, piece: Piece, now: float, reason: str, stats: Stats | None = None) -> dict[str, Any]:
         """The object with `done`; a load or an unload has no durations."""
-        return {**self.part(piece, now, done=True), "done_reason": reason, **(stats.fields() if stats else {})}
+        return {**self.part(piece, now, done=True), "done_reason": reason, **(durations(stats) if stats else {})}
 
 
 def encode(value: Any) -> bytes:
@@ -87,7 +65,7 @@ def line(value: Any) -> bytes:
     return encode(value) + b"\n"
 
 
-def stream_shape(voice: Voice, now: float) -> Shape:
+def stream_shape(voice: Voice, now: float, *, failure_status: int = 500) -> Shape:
     """How faults look in this answer."""
     return Shape(
         content_type=NDJSON,
@@ -95,6 +73,8 @@ def stream_shape(voice: Voice, now: float) -> Shape:
         error_line=lambda _status, text: line({"error": text}),
         filler=lambda text: line(voice.part(Piece(text), now)),
         garbage=GARBAGE + b"\n",
+        texts=TEXTS,
+        failure_status=failure_status,
     )
 
 

@@ -7,9 +7,11 @@ import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from halext.testing.faults import OUT_OF_MEMORY, Fault
+from halext.testing.faults import Fault
 from halext.testing.models import FakeModel
+from halext.testing.ollama_fields import TEXTS
 from halext.testing.runner import Runner, RunnerOptions
+from halext.testing.stream import OUT_OF_MEMORY
 from halext.testing.timeline import Entry, EntryKind, Timeline
 from halext.types import Clock
 
@@ -49,7 +51,6 @@ class _Waiter:
     options: RunnerOptions
     keep_alive_s: float | None
     request: int
-    fault: Fault | None
     runner: asyncio.Future[Runner]
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,7 +58,8 @@ class _Waiter:
 class Scheduler:
     """The runners in memory and the cold loop.
 
-    `run` must be running; `spawn` starts its timers and returns what stops them.
+    `run` must be running; `spawn` starts its timers and returns what stops them; `load_fault` is asked at every load
+    what goes wrong with it.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Scheduler:
         clock: Clock,
         timeline: Timeline,
         spawn: Callable[[Coroutine[None, None, None]], Callable[[], object]],
+        load_fault: Callable[[str], Fault | None] = lambda _name: None,
     ) -> None:
         self.machine = machine
         self.loaded: dict[str, Runner] = {}
@@ -74,6 +77,7 @@ class Scheduler:
         self._clock = clock
         self._timeline = timeline
         self._spawn = spawn
+        self._load_fault = load_fault
         self._cold: asyncio.Queue[_Waiter] = asyncio.Queue(machine.max_queue)
         self._unloaded = asyncio.Event()
 
@@ -94,7 +98,6 @@ class Scheduler:
         *,
         keep_alive_s: float | None = None,
         request: int = 0,
-        fault: Fault | None = None,
     ) -> tuple[Runner, float]:
         """A runner for the request, and the seconds that took; give it back by `release`.
 
@@ -105,7 +108,7 @@ class Scheduler:
             self._join(runner, keep_alive_s)
             return runner, WARM_LOAD_S
         began = self._clock.monotonic()
-        runner = await self._wait_cold(model, options, keep_alive_s, request, fault)
+        runner = await self._wait_cold(model, options, keep_alive_s, request)
         return runner, WARM_LOAD_S + self._clock.monotonic() - began
 
     def release(self, runner: Runner) -> None:
@@ -147,10 +150,9 @@ class Scheduler:
         options: RunnerOptions,
         keep_alive_s: float | None,
         request: int,
-        fault: Fault | None,
     ) -> Runner:
         future: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(model, options, keep_alive_s, request, fault, future)
+        waiter = _Waiter(model, options, keep_alive_s, request, future)
         try:
             self._cold.put_nowait(waiter)
         except asyncio.QueueFull:
@@ -273,11 +275,11 @@ class Scheduler:
         fresh.vram_bytes = min(fresh.size_bytes, machine.memory_bytes - used)
 
     async def _survive_fault(self, fresh: Runner, waiter: _Waiter) -> None:
-        fault, waiter.fault = waiter.fault, None
+        fault = self._load_fault(waiter.model.name)
         if fault is None:
             return
         if fault.kind == "error":
-            raise LoadFailed(fault.message)
+            raise LoadFailed(fault.text or TEXTS[500])
         if fault.kind == "stall":
             await self._unless_left(waiter, math.inf if fault.seconds is None else fault.seconds)
             return

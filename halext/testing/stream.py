@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from halext.testing.faults import Fault, Plan, Step
@@ -12,6 +12,9 @@ from halext.types import Clock
 
 HTML = "text/html; charset=UTF-8"
 DRIP_BYTES = 3
+TUNNEL_STATUS = 530
+"""What Cloudflare's tunnel answers while its far end is down."""
+OUT_OF_MEMORY = "llama runner process has terminated: cudaMalloc failed: out of memory"
 GARBAGE = b'<<< not json "\xff\xfe >>>'
 
 
@@ -24,6 +27,9 @@ class Shape:
     error_line: Callable[[int, str], bytes]
     filler: Callable[[str], bytes]
     garbage: bytes
+    texts: Mapping[int, str]
+    failure_status: int = 500
+    """What a failure inside the server is answered with."""
 
 
 class Ended(Exception):
@@ -115,10 +121,13 @@ class Answer:
         if fault.kind == "reset":
             await self._reset(due)
         elif fault.kind == "page":
-            page = f"<!DOCTYPE html><title>{fault.status}</title><h1>Error {fault.status}</h1>\n".encode()
-            await self._exchange.send(fault.status, page, content_type=HTML)
+            status = fault.status or TUNNEL_STATUS
+            page = f"<!DOCTYPE html><title>{status}</title><h1>Error {status}</h1>\n".encode()
+            await self._exchange.send(status, page, content_type=HTML)
         else:
-            await self.fail(fault.status, fault.message)
+            status = fault.status or self.shape.failure_status
+            usual = OUT_OF_MEMORY if fault.kind == "oom" else self.shape.texts.get(status, f"error {status}")
+            await self.fail(status, fault.text or usual)
 
     async def _reset(self, due: bytes) -> None:
         await self._flush()

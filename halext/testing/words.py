@@ -17,7 +17,7 @@ WORDS = (
 """Plain words, and some whose letters take two, three and four bytes in UTF-8."""
 
 
-def answer(seed: int, prompt: str, count: int) -> list[str]:
+def answer(seed: str, prompt: str, count: int) -> list[str]:
     """`count` tokens that depend on seed and prompt only; the first has no space before it."""
     rng = random.Random(f"{seed}/{prompt}")  # noqa: S311 - nothing here is secret
     return [("" if n == 0 else " ") + rng.choice(WORDS) for n in range(count)]
