@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, event, exc, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from halext.errors import DataDirUnusable, InvalidSetting, MissingExtra
+from halext.errors import DatabaseUnavailable, DataDirUnusable, InvalidSetting, MissingExtra
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another one before it gives up with `DatabaseUnavailable`."""
@@ -49,9 +51,10 @@ class Database:
         return "postgresql" if self.path is None else "sqlite"
 
     async def ping(self) -> None:
-        """Return if the database answers; otherwise the driver's error, which `Scope` would translate."""
-        async with self.reader.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        """Return if the database answers. Raises `DatabaseUnavailable`."""
+        with translated():
+            async with self.reader.connect() as connection:
+                await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close every connection. Transactions under way are rolled back."""
@@ -82,10 +85,24 @@ def open_database(url: str) -> Database:
     return _open_sqlite(parsed)
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns what the drivers raise when the database is away, locked or full into `DatabaseUnavailable`.
+
+    A broken constraint or a mistake in a statement passes as it is: the store that made it knows what it means.
+    """
+    try:
+        yield
+    except (OSError, exc.TimeoutError, exc.DBAPIError) as error:
+        if isinstance(error, exc.DatabaseError) and not isinstance(error, exc.OperationalError):
+            raise
+        raise DatabaseUnavailable(retry_after_s=BUSY_TIMEOUT_S) from error
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The cause is left out on purpose: it quotes the URL.
         raise InvalidSetting("HALEXT_DATABASE_URL can't be read; try sqlite:///FILE or postgresql://…") from None
     driver = _DRIVERS.get(parsed.drivername)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from halext.errors import DatabaseUnavailable
-from halext.storage.engine import Database, Dialect
+from halext.storage.engine import Database, Dialect, translated
 
 
 class Scope:
@@ -38,10 +36,6 @@ class Scope:
 
 @asynccontextmanager
 async def _session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    try:
+    with translated():
         async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
-    except (OSError, exc.TimeoutError, exc.DBAPIError) as error:
-        if isinstance(error, exc.DatabaseError) and not isinstance(error, exc.OperationalError):
-            raise  # a constraint, or a mistake in a statement: the store that made it knows what it means
-        raise DatabaseUnavailable(retry_after_s=5.0) from error

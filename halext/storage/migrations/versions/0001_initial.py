@@ -78,7 +78,6 @@ def upgrade() -> None:
         sa.Column("completion_tokens", sa.Integer(), nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_usage"),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_usage_owner_id_users"),
         sa.UniqueConstraint("request_id", name="uq_usage_request_id"),
     )
     op.create_index("ix_usage_owner_id_started_at", "usage", ["owner_id", "started_at"])

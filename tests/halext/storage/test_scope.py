@@ -1,0 +1,102 @@
+"""Short transactions, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from halext.errors import DatabaseUnavailable
+from halext.storage.engine import Database, open_database
+from halext.storage.scope import Scope
+
+INSERT = text("INSERT INTO codes (purpose, hash, created_at, expires_at) VALUES ('test', :hash, 0, 0)")
+COUNT = text("SELECT count(*) FROM codes")
+
+
+async def count(scope: Scope) -> int:
+    async with scope.read() as session:
+        return int((await session.execute(COUNT)).scalar_one())
+
+
+async def test_a_write_is_seen_by_the_next_read(scope: Scope) -> None:
+    async with scope.write() as session:
+        await session.execute(INSERT, {"hash": "a"})
+    assert await count(scope) == 1
+
+
+async def test_an_error_leaves_nothing_behind(scope: Scope) -> None:
+    async def fail() -> None:
+        async with scope.write() as session:
+            await session.execute(INSERT, {"hash": "a"})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
+    assert await count(scope) == 0
+
+
+async def test_a_cancelled_write_leaves_nothing_behind_and_frees_the_lock(scope: Scope) -> None:
+    inside = asyncio.Event()
+
+    async def stuck() -> None:
+        async with scope.write() as session:
+            await session.execute(INSERT, {"hash": "a"})
+            inside.set()
+            await asyncio.Event().wait()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(stuck())
+        await inside.wait()
+        task.cancel()
+    async with scope.write() as session:
+        await session.execute(INSERT, {"hash": "b"})
+    assert await count(scope) == 1
+
+
+async def test_a_reader_can_not_write(scope: Scope) -> None:
+    with pytest.raises((DBAPIError, DatabaseUnavailable)):
+        async with scope.read() as session:
+            await session.execute(INSERT, {"hash": "a"})
+    assert await count(scope) == 0
+
+
+async def test_a_reader_sees_one_moment_and_does_not_wait_for_a_writer(database: Database, scope: Scope) -> None:
+    async with scope.write() as writing:
+        await writing.execute(INSERT, {"hash": "a"})
+        assert await count(scope) == 0
+
+
+async def test_many_writers_all_get_through(scope: Scope) -> None:
+    async def write(number: int) -> None:
+        async with scope.write() as session:
+            await session.execute(INSERT, {"hash": str(number)})
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(50):
+            group.create_task(write(number))
+    assert await count(scope) == 50
+
+
+async def test_two_processes_may_write_to_one_file(database: Database, scope: Scope) -> None:
+    if database.path is None:
+        pytest.skip("PostgreSQL is made for it")
+    other = open_database(f"sqlite:///{database.path}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(_insert(Scope(other) if number % 2 else scope, str(number)))
+    finally:
+        await other.close()
+    assert await count(scope) == 20
+
+
+async def _insert(scope: Scope, value: str) -> None:
+    async with scope.write() as session:
+        await session.execute(INSERT, {"hash": value})
+
+
+async def test_the_dialect_is_told(database: Database, scope: Scope) -> None:
+    assert scope.dialect == database.dialect
