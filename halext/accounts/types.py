@@ -99,3 +99,26 @@ class Ledger(Protocol):
 
     def record(self, entry: UsageEntry) -> None:
         """Remember one entry; it is written soon, and at the latest when halext stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """What one caller used of one model over some time."""
+
+    caller: str
+    model: ModelName
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    total_s: float
+    """Seconds that nodes worked on it."""
+
+
+class Counters(Protocol):
+    """Counts that every process of this halext shares, each over a window that begins with its first hit."""
+
+    async def hit(self, key: str, window_s: float, by: int = 1) -> int:
+        """Add `by` and return the count; 0 only looks, and a negative number takes hits back."""
+
+    async def reset(self, key: str) -> None:
+        """Forget the count."""
