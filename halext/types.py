@@ -7,7 +7,7 @@ from typing import Literal, NewType, Protocol
 NodeName = NewType("NodeName", str)
 """What the owner calls a machine: lower-case letters, digits, `-`, `_` and `.`; at most 63 characters."""
 EndpointId = NewType("EndpointId", str)
-"""One server on a node, as `node/kind` or `node/kind-2`: readable, and stable while the endpoint exists."""
+"""One server on a node, such as `mac` or `mac/openai-2`: begins with the node's name, and never changes."""
 ModelName = NewType("ModelName", str)
 """A model's exact name with its tag, such as `llama3.2:3b`."""
 UserId = NewType("UserId", int)

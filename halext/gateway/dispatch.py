@@ -279,6 +279,8 @@ class Gateway:
         candidate = placed.candidate
         run.whole = True
         run.record.usage = done.usage
+        if (seconds := done.timings.eval_s or total_s - first_s) > 0 and done.usage.completion_tokens:
+            run.record.tokens_per_s = done.usage.completion_tokens / seconds
         sample = routing.Sample(
             usage=done.usage,
             timings=done.timings,

@@ -50,5 +50,7 @@ class Record:
     first_token_s: float | None = None
     total_s: float | None = None
     usage: Usage = field(default_factory=Usage)
+    tokens_per_s: float | None = None
+    """How fast the pieces came after the first one: the node's own figure where it gives one."""
     outcome: Outcome | None = None
     """None while it runs."""

@@ -15,11 +15,11 @@ class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operation takes. Fields that its path names come from there, the others from the body or the query."""
 
 
-class Nothing(Params):
+class Nothing(Params, frozen=True):
     """No parameters."""
 
 
-class Named(Params):
+class Named(Params, frozen=True):
     """One thing by its name."""
 
     name: str
@@ -34,7 +34,7 @@ class Done(Struct, frozen=True):
 # --- nodes ---
 
 
-class AddNode(Params):
+class AddNode(Params, frozen=True):
     """Register a node with one or more endpoints, or add endpoints to a known node."""
 
     name: str
@@ -49,7 +49,7 @@ class AddNode(Params):
     insecure: bool = False
 
 
-class DrainNode(Params):
+class DrainNode(Params, frozen=True):
     """Let a node finish what it does and send it nothing new."""
 
     name: str
@@ -57,7 +57,7 @@ class DrainNode(Params):
     """How long; without it until `uncordon`."""
 
 
-class UnloadModel(Params):
+class UnloadModel(Params, frozen=True):
     """Free the memory that a model takes on a node."""
 
     name: str
@@ -94,6 +94,13 @@ class NodeInfo(Struct, frozen=True):
     memory_bytes: int | None
     tags: list[str]
     endpoints: list[EndpointInfo]
+
+
+class TestNode(Params, frozen=True):
+    """Test a node from its name to its first token, with this model or any that it has."""
+
+    name: str
+    model: str | None = None
 
 
 class Step(Struct, frozen=True):
@@ -141,12 +148,18 @@ class ModelRow(Struct, frozen=True):
 # --- choosing, and what became of a request ---
 
 
-class Explain(Params):
+class Explain(Params, frozen=True):
     """Ask where a request would go, without sending it."""
 
     model: str = ""
     prompt: str = ""
     node: str | None = None
+
+
+class RequestRef(Params, frozen=True):
+    """One request, by the id that came with its answer."""
+
+    id: str
 
 
 class EstimateInfo(Struct, frozen=True):
@@ -204,7 +217,7 @@ class Me(Struct, frozen=True):
     credential: str
 
 
-class AddUser(Params):
+class AddUser(Params, frozen=True):
     """A new person. Without a password they can't sign in until one is set."""
 
     name: str
@@ -212,21 +225,21 @@ class AddUser(Params):
     password: str | None = None
 
 
-class SetRole(Params):
+class SetRole(Params, frozen=True):
     """Give a person another role."""
 
     name: str
     role: Literal["admin", "member", "guest"]
 
 
-class SetPassword(Params):
+class SetPassword(Params, frozen=True):
     """Give a person another password; their sign-ins end."""
 
     name: str
     password: str
 
 
-class SetDisabled(Params):
+class SetDisabled(Params, frozen=True):
     """Shut a person out, or let them in again."""
 
     name: str
@@ -242,7 +255,7 @@ class UserInfo(Struct, frozen=True):
     created_at: float
 
 
-class CreateToken(Params):
+class CreateToken(Params, frozen=True):
     """A new API token for the caller, or by an administrator for someone else."""
 
     name: str
@@ -250,7 +263,7 @@ class CreateToken(Params):
     user: str | None = None
 
 
-class RevokeToken(Params):
+class RevokeToken(Params, frozen=True):
     """End a token at once."""
 
     id: int
@@ -275,7 +288,7 @@ class NewToken(Struct, frozen=True):
     info: TokenRow
 
 
-class SetKey(Params):
+class SetKey(Params, frozen=True):
     """Store a secret under a name."""
 
     name: str
@@ -301,7 +314,7 @@ class UsageRow(Struct, frozen=True):
     completion_tokens: int
 
 
-class Since(Params):
+class Since(Params, frozen=True):
     """From when on."""
 
     since: float = 0.0
