@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from halext.types import Clock
@@ -43,3 +43,5 @@ class App(Fleet):
     ledger: UsageLedger
     base_url: str = ""
     """Where this instance listens, once it does."""
+    local_token: str | None = field(default=None, repr=False)
+    """What this machine's command line shows to be let in as its owner; stands in a file that only the owner reads."""
