@@ -1,0 +1,254 @@
+"""A whole halext behind its real HTTP door, with one node whose every word the test decides."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import httpx
+import pytest
+
+from halext.accounts.ledger import UsageLedger
+from halext.accounts.passwords import Passwords
+from halext.accounts.people import People
+from halext.accounts.store import UsageStore
+from halext.accounts.types import Role
+from halext.cluster.memory import MemoryCluster
+from halext.errors import UpstreamError
+from halext.gateway.dispatch import Gateway, Options
+from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Timings, Usage
+from halext.nodes.registry import Registry
+from halext.nodes.types import Node
+from halext.runtime.app import App
+from halext.runtime.clock import SystemClock
+from halext.runtime.settings import Settings
+from halext.storage.engine import Database, open_database
+from halext.storage.schema import upgrade
+from halext.storage.scope import Scope
+from halext.types import Clock, EndpointId, Kind, ModelName, NodeName
+from halext.upstream import Driver, Endpoint, ModelDetails, ModelInfo, RunningModel, Sighting
+from halext_web.service import WebService
+
+MODEL = "llama3.2:3b"
+EMBEDDER = "nomic-embed-text:latest"
+PATIENCE_S = 10.0
+"""Nothing here takes long; a test that waits for this has failed."""
+
+
+def pieces(*texts: str) -> list[ChatChunk]:
+    """An answer of these pieces with an honest end."""
+    usage = Usage(prompt_tokens=7, completion_tokens=len(texts))
+    timings = Timings(total_s=1.0, load_s=0.1, prompt_s=0.1, eval_s=0.5)
+    return [*(ChatChunk(text=text) for text in texts), ChatChunk(done=Done("stop", usage, timings))]
+
+
+@dataclass
+class Script:
+    """What the node says, and where it stops to wait or fails. Piece 0 is the first."""
+
+    answer: Sequence[ChatChunk] = field(default_factory=lambda: pieces("Hel", "lo"))
+    gates: dict[int, asyncio.Event] = field(default_factory=dict)
+    errors: dict[int, UpstreamError] = field(default_factory=dict)
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    requests: list[TextRequest | EmbedRequest] = field(default_factory=list)
+
+    def say(self, *texts: str) -> None:
+        """Answer with these pieces."""
+        self.answer = pieces(*texts)
+
+    def hold(self, piece: int) -> asyncio.Event:
+        """Wait before this piece until the event is set."""
+        return self.gates.setdefault(piece, asyncio.Event())
+
+
+class ScriptedDriver:
+    """Speaks for the node."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    async def look(self, endpoint: Endpoint) -> Sighting:
+        return SIGHTING
+
+    async def show(self, endpoint: Endpoint, model: ModelName) -> ModelDetails:
+        return ModelDetails(SIGHTING.models[0], template="{{ .Prompt }}")
+
+    async def generate(self, endpoint: Endpoint, request: TextRequest) -> AsyncGenerator[ChatChunk, None]:
+        script = self.script
+        script.requests.append(request)
+        script.began.set()
+        try:
+            for number, piece in enumerate(script.answer):
+                if gate := script.gates.get(number):
+                    await gate.wait()
+                if error := script.errors.get(number):
+                    raise error
+                yield piece
+        finally:
+            script.closed.set()
+
+    async def embed(self, endpoint: Endpoint, request: EmbedRequest) -> EmbedReply:
+        self.script.requests.append(request)
+        return EmbedReply(tuple((0.5, float(len(text))) for text in request.inputs), Usage(prompt_tokens=3))
+
+    async def unload(self, endpoint: Endpoint, model: ModelName) -> None:
+        raise AssertionError("no client may unload")
+
+
+SIGHTING = Sighting(
+    version="0.30.0",
+    models=(
+        ModelInfo(ModelName(MODEL), "d" * 64, 2_000_000_000, "llama", "3.2B", "Q4_K_M", 8192, frozenset({"chat"})),
+        ModelInfo(ModelName(EMBEDDER), "e" * 64, 200_000_000, "bert", "137M", "F16", 2048, frozenset({"embed"})),
+    ),
+    running=(RunningModel(ModelName(MODEL), "d" * 64, 2_000_000_000, 2_000_000_000),),
+)
+
+
+@dataclass
+class House:
+    """An open halext and the ways to talk to it."""
+
+    app: App
+    script: Script
+    token: str
+    url: str = ""
+
+    @property
+    def auth(self) -> dict[str, str]:
+        """The header that lets a member in."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def client(self, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+        """A client of this house; unless told otherwise it is a member with an API token."""
+        return httpx.AsyncClient(
+            base_url=self.url, headers=self.auth if headers is None else headers, timeout=PATIENCE_S, trust_env=False
+        )
+
+
+class OpenHouse(Protocol):
+    """Opens a house that listens."""
+
+    async def __call__(self, *, clock: Clock | None = None, builtin: bool = False, **settings: Any) -> House:
+        """The house; it is closed after the test."""
+
+
+@pytest.fixture(scope="session")
+def empty_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file without rows, made once."""
+    path = tmp_path_factory.mktemp("empty") / "halext.db"
+
+    async def make() -> None:
+        database = open_database(f"sqlite:///{path}")
+        await upgrade(database)
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
+def make_app(database: Database, script: Script, settings: Settings, clock: Clock) -> App:
+    """The rooms, without the edges that no test here touches."""
+    scope = Scope(database)
+    driver = ScriptedDriver(script)
+
+    def drivers(kind: Kind) -> Driver:
+        return driver
+
+    registry = Registry(records=None, clock=clock, publish=lambda event: None)
+    ledger = UsageLedger(UsageStore(scope), clock)
+    nobody = cast("Any", None)
+    return App(
+        clock=clock,
+        door=nobody,
+        drivers=drivers,
+        registry=registry,
+        prober=nobody,
+        gateway=Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options()),
+        settings=settings,
+        database=database,
+        vault=nobody,
+        people=People(
+            scope, passwords=Passwords(time_cost=1, memory_kib=64), counters=MemoryCluster(clock), clock=clock
+        ),
+        ledger=ledger,
+        lock=nobody,
+        background=nobody,
+        local_token="local-secret-of-this-machine",
+    )
+
+
+@asynccontextmanager
+async def listening(app: App) -> AsyncIterator[None]:
+    """Run the door until the block ends."""
+    ready = asyncio.Event()
+    serving = asyncio.get_running_loop().create_task(WebService().run(app, lambda line: ready.set()))
+    watching = asyncio.get_running_loop().create_task(ready.wait())
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        yield
+    finally:
+        watching.cancel()
+        serving.cancel()
+        await asyncio.gather(serving, watching, return_exceptions=True)
+
+
+@pytest.fixture
+async def open_house(tmp_path: Path, empty_house: Path) -> AsyncIterator[OpenHouse]:
+    """Opens houses with settings of the test's choice."""
+    doors: list[Any] = []
+    databases: list[Database] = []
+
+    async def open_it(*, clock: Clock | None = None, builtin: bool = False, **settings: Any) -> House:
+        database = open_database(f"sqlite:///{shutil.copy(empty_house, tmp_path / f'{len(doors)}.db')}")
+        databases.append(database)
+        script = Script()
+        own = Settings(data_dir=tmp_path, **({"port": 0} | settings))
+        app = make_app(database, script, own, clock or SystemClock())
+        endpoint = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://127.0.0.1:1", slots=4)
+        await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
+        app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())
+        admin = await app.people.claim_first_admin(await app.people.first_admin_code() or "", "Ada", "correct horse")
+        await app.people.add_user("Mia", Role.MEMBER, "battery staple")
+        member = await app.people.caller_for((await app.people.sign_in("Mia", "battery staple"))[0])
+        token, _ = await app.people.create_token(member, "tests")
+        assert admin.role is Role.ADMIN
+        door = listening(app)
+        await door.__aenter__()
+        doors.append(door)
+        return House(app, script, token, app.base_url)
+
+    yield open_it
+    for door in doors:
+        await door.__aexit__(None, None, None)
+    for database in databases:
+        await database.close()
+
+
+@pytest.fixture
+async def house(open_house: OpenHouse) -> House:
+    """A house as it comes."""
+    return await open_house()
+
+
+@pytest.fixture
+async def stranger(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """Someone without any credential."""
+    async with house.client(headers={}) as client:
+        yield client
+
+
+@pytest.fixture
+async def member(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """Someone with an API token and no more rights than most."""
+    async with house.client() as client:
+        yield client

@@ -1,0 +1,114 @@
+"""Who is on the line: the address, the scheme and the host of a request, believed only as far as they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from halext.errors import BadRequest, Forbidden
+from halext.runtime.settings import Settings
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip")
+"""Headers by which a request tells that a proxy has passed it on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a request."""
+
+    address: str
+    """The client's address; a proxy's own only where the proxy is not trusted."""
+    is_secure: bool
+    """It came over https, as far as the client can tell."""
+    is_this_machine: bool
+    """It came from a program on this machine, and not through a proxy on it."""
+
+
+class Peers:
+    """Reads peers from requests, and turns away those that may not come in at all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._allowed = _networks(settings.allowed_cidrs)
+        self._proxies = _networks(settings.trusted_proxies)
+        public = urlsplit(settings.public_url or "")
+        self._public_host = public.hostname
+        self._is_public_secure = public.scheme == "https"
+
+    def read(self, scope: Scope, headers: Headers) -> Peer:
+        """The peer of a request. Forwarded headers count only from a trusted proxy."""
+        client = scope.get("client")
+        direct = parse_address(client[0]) if client else None
+        is_secure = scope["scheme"] == "https"
+        address = direct
+        if direct is not None and _within(direct, self._proxies):
+            address = self._forwarded(headers, direct)
+            is_secure = headers.get("x-forwarded-proto", "").strip().lower() == "https"
+        host, _ = split_host(headers.get("host", ""))
+        return Peer(
+            address=str(address) if address else "",
+            is_secure=is_secure or (self._is_public_secure and host == self._public_host),
+            is_this_machine=direct is not None
+            and direct.is_loopback
+            and not any(name in headers for name in FORWARDED),
+        )
+
+    def admit(self, peer: Peer, headers: Headers) -> None:
+        """Raise `Forbidden` for an address outside the allowed networks, `BadRequest` for a foreign Host."""
+        address = parse_address(peer.address)
+        if self._allowed and (address is None or not _within(address, self._allowed)):
+            raise Forbidden("This address may not use this halext; see HALEXT_ALLOWED_CIDRS.")
+        host, _ = split_host(headers.get("host", ""))
+        if self._public_host and not (host == self._public_host or is_local_name(host)):
+            raise BadRequest(f"This halext is not called by that name; use {self._public_host}.")
+
+    def _forwarded(self, headers: Headers, direct: Address) -> Address:
+        """The last address in X-Forwarded-For that is no trusted proxy; anyone may have written those before it."""
+        address = direct
+        hops = ",".join(headers.getlist("x-forwarded-for")).split(",")
+        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+            found = parse_address(hop)
+            if found is None:
+                break
+            address = found
+            if not _within(found, self._proxies):
+                break
+        return address
+
+
+def parse_address(text: str) -> Address | None:
+    """The address, with IPv4 in IPv6 form as IPv4; None for what is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def split_host(host: str) -> tuple[str, str]:
+    """Name and port of a Host header, in lower case and without brackets; the port is "" where there is none."""
+    if host.startswith("["):
+        name, _, rest = host[1:].partition("]")
+        return name.lower(), rest.removeprefix(":")
+    name, _, port = host.partition(":")
+    return name.lower().rstrip("."), port
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a host is an IP address or a name that no public name server can point here."""
+    return host == "localhost" or host.endswith(".localhost") or parse_address(host) is not None
+
+
+def _networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    return tuple(ip_network(text, strict=False) for text in texts)
+
+
+def _within(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address in network for network in networks)

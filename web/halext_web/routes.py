@@ -1,0 +1,105 @@
+"""One table of routes; each entry says which right it needs, and there is no way to leave that out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from halext.accounts.types import Permission
+from halext.errors import MethodNotAllowed, NotFound, Unauthenticated
+from halext_web.credentials import Doorkeeper
+from halext_web.visit import Visit
+
+Endpoint = Callable[[Visit], Awaitable[ASGIApp]]
+"""Takes a visit and returns the answer, which is an ASGI app such as Starlette's responses."""
+
+OWN_RIGHTS = frozenset({Permission.PUBLIC, Permission.USE})
+"""Routes with code of their own need no right beyond these; whatever does is an operation, which checks its right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address, the methods it takes, the right it needs and the code that answers."""
+
+    path: str
+    methods: tuple[str, ...]
+    permission: Permission
+    endpoint: Endpoint
+
+
+def route(path: str, endpoint: Endpoint, permission: Permission, methods: str = "GET") -> Route:
+    """An entry for the table; `methods` are separated by blanks."""
+    if permission not in OWN_RIGHTS:
+        raise ValueError(f"{path} needs {permission}: make it an operation, which checks every right")
+    return Route(path, tuple(methods.split()), permission, endpoint)
+
+
+class Table:
+    """Finds the route of a request, asks who sends it, and lets the endpoint answer."""
+
+    def __init__(self, routes: Iterable[Route], doorkeeper: Doorkeeper) -> None:
+        """Raises `ValueError` when two routes claim the same place, or one has no permission."""
+        self._doorkeeper = doorkeeper
+        self._exact: dict[str, dict[str, Route]] = {}
+        patterns: dict[str, dict[str, Route]] = {}
+        for entry in routes:
+            _check(entry)
+            places = patterns if "{" in entry.path else self._exact
+            methods = places.setdefault(entry.path, {})
+            for method in entry.methods:
+                if method in methods:
+                    raise ValueError(f"two routes answer {method} {entry.path}")
+                methods[method] = entry
+        # Paths that end in a part with slashes take anything, so they come last.
+        in_order = sorted(patterns.items(), key=lambda item: ":path}" in item[0])
+        self._patterns = [(_regex(path), methods) for path, methods in in_order]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises `HalextError`s for whoever is around this to render."""
+        entry, values = self._find(scope)
+        visit: Visit = scope["visit"]
+        request = visit.request
+        try:
+            visit.known = await self._doorkeeper.caller(
+                request.method, request.headers, request.query_params, visit.peer
+            )
+        except Unauthenticated:
+            # A session that is over must not keep anyone from the page where a new one begins.
+            if entry.permission is not Permission.PUBLIC:
+                raise
+        if visit.known is None and entry.permission is not Permission.PUBLIC:
+            raise Unauthenticated
+        scope["path_params"] = values
+        response = await entry.endpoint(visit)
+        await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> tuple[Route, Mapping[str, str]]:
+        path, method = scope["path"], scope["method"]
+        methods, values = self._exact.get(path), dict[str, str]()
+        if methods is None:
+            methods, values = self._match(scope["raw_path"].decode("ascii", "replace"))
+        if entry := methods.get("GET" if method == "HEAD" else method):
+            return entry, values
+        raise MethodNotAllowed(f"{path} does not take {method}; it takes {', '.join(sorted(methods))}.")
+
+    def _match(self, raw_path: str) -> tuple[dict[str, Route], dict[str, str]]:
+        # Matched before unquoting, so that a name may hold a quoted slash.
+        for regex, methods in self._patterns:
+            if found := regex.fullmatch(raw_path):
+                return methods, {name: unquote(value) for name, value in found.groupdict().items()}
+        raise NotFound("There is nothing at this address.")
+
+
+def _check(entry: Route) -> None:
+    if not isinstance(entry.permission, Permission):
+        raise TypeError(f"{entry.path} declares no permission")
+
+
+def _regex(path: str) -> re.Pattern[str]:
+    pattern, _, _ = compile_path(path)
+    return pattern

@@ -1,0 +1,78 @@
+"""One request, as every endpoint sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+
+from halext.accounts.types import Caller
+from halext.errors import BadRequest, TooLarge, Unauthenticated
+from halext.runtime.app import App
+from halext.types import NodeName, RequestId
+from halext_web.peers import Peer
+from halext_web.templates import Templates
+
+JSON_LIMIT = 1024 * 1024
+"""Bytes of a body. No conversation in text comes near it."""
+IMAGE_LIMIT = 32 * 1024 * 1024
+"""Bytes where pictures may come inside the JSON, as base64."""
+FORM_LIMIT = 64 * 1024
+"""Bytes of a page's form."""
+BODY_GAP_S = 30.0
+"""Seconds in which some more of a body must arrive; who is slower holds a connection for nothing."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request: what came, from whom, and the house that it came to."""
+
+    app: App
+    templates: Templates
+    request: Request
+    id: RequestId
+    peer: Peer
+    nonce: str
+    """Marks the scripts of one page as ours."""
+    known: Caller | None = None
+    """Who sends it; None for a stranger, which only public routes ever see."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who sends it, on routes that strangers don't reach."""
+        if self.known is None:
+            raise Unauthenticated
+        return self.known
+
+    @property
+    def node(self) -> NodeName | None:
+        """The node that the client insists on, by the header `X-Halext-Node`."""
+        name = self.request.headers.get("x-halext-node", "").strip()
+        return NodeName(name) if name else None
+
+    async def body(self, limit: int = JSON_LIMIT) -> bytes:
+        """The whole body. Raises `TooLarge` as soon as it is known to be over the limit, whatever has come by then."""
+        declared = self.request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise self._too_large(limit)
+        parts: list[bytes] = []
+        size, is_more = 0, True
+        while is_more:
+            try:
+                async with asyncio.timeout(BODY_GAP_S):
+                    message = await self.request.receive()
+            except TimeoutError:
+                raise BadRequest("The request's body stopped coming; send it again.") from None
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise self._too_large(limit)
+            parts.append(part)
+            is_more = message.get("more_body", False)
+        return b"".join(parts)
+
+    def _too_large(self, limit: int) -> TooLarge:
+        return TooLarge(f"The request is larger than this address takes ({limit // 1024:,} KB).")
