@@ -1,0 +1,80 @@
+"""halext's own API: every operation of the table, mounted where the table says."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from halext.dialects import reading
+from halext.errors import InvalidInput
+from halext.runtime.operations import OPERATIONS, Operation
+from halext.runtime.verbs import house, keys, models, nodes, people
+from halext.types import Json
+from halext_web.routes import Endpoint, Route
+from halext_web.visit import Visit
+
+_FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
+
+
+VERBS = (house, keys, models, nodes, people)
+"""Importing them is what fills the table."""
+
+
+def operations() -> list[Operation[Any, Any]]:
+    """All that halext offers under /hx."""
+    return OPERATIONS
+
+
+def routes() -> list[Route]:
+    """One route per operation. They check their own rights; no stranger gets that far."""
+    return [
+        Route(operation.path, (operation.method,), operation.permission, endpoint(operation))
+        for operation in operations()
+    ]
+
+
+def endpoint(operation: Operation[Any, Any]) -> Endpoint:
+    """Answers HTTP with one operation."""
+
+    async def answer(visit: Visit) -> ASGIApp:
+        params = await read_params(visit, operation)
+        result = await operation(visit.app, visit.caller, params)
+        return Response(msgspec.json.encode(result), media_type="application/json")
+
+    return answer
+
+
+async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
+    """The operation's parameters from path, query and body. Raises `InvalidInput` and `BadRequest`."""
+    body = await visit.body()
+    fields: dict[str, Json] = {}
+    is_json = operation.method not in {"GET", "DELETE"}
+    if not is_json:
+        fields = _query(visit)
+    elif body:
+        fields = reading.from_client(_OBJECT, body)
+    in_path: dict[str, str] = dict(visit.request.path_params)
+    if twice := in_path.keys() & fields.keys():
+        raise InvalidInput(f"`{min(twice)}` stands in the address already; leave it out here.")
+    try:
+        # Addresses hold texts only, so numbers may come as texts there; in JSON they may not.
+        return msgspec.convert(fields | in_path, operation.params, strict=is_json and not in_path)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"The request has a field that can't be used: {error}.") from error
+
+
+def _query(visit: Visit) -> dict[str, Json]:
+    """One value as text, several as a list."""
+    query = visit.request.query_params
+    lists = {name: query.getlist(name) for name in query}
+    return {name: values[0] if len(values) == 1 else list[Json](values) for name, values in lists.items()}
+
+
+def path_fields(operation: Operation[Any, Any]) -> list[str]:
+    """The parameters that the path carries."""
+    return _FIELD.findall(operation.path)
