@@ -1,0 +1,65 @@
+"""The API in words, made from the same table that serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.types import ASGIApp
+
+from halext.accounts.types import Permission
+from halext.runtime.operations import Operation
+from halext_web.api.hx import operations
+from halext_web.pages.page import page
+from halext_web.routes import Route, route
+from halext_web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One field that an operation takes."""
+
+    name: str
+    type: str
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One operation as the page shows it."""
+
+    method: str
+    path: str
+    summary: str
+    right: str
+    parameters: list[Parameter]
+    answer: str
+
+
+def routes() -> list[Route]:
+    """The page."""
+    return [route("/hx/docs", docs, Permission.USE)]
+
+
+async def docs(visit: Visit) -> ASGIApp:
+    """GET /hx/docs."""
+    return page(visit, "docs.html", verbs=[_verb(operation) for operation in operations()])
+
+
+def _verb(operation: Operation[Any, Any]) -> Verb:
+    fields = msgspec.structs.fields(operation.params)
+    return Verb(
+        method=operation.method,
+        path=operation.path,
+        summary=operation.summary,
+        right=operation.permission,
+        parameters=[Parameter(field.name, type_name(field.type), field.required) for field in fields],
+        answer=type_name(operation.result),
+    )
+
+
+def type_name(kind: Any) -> str:
+    """A type as a reader of JSON would write it."""
+    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
+    return text.replace("typing.", "").replace("halext.runtime.shapes.", "").replace("NoneType", "null")
