@@ -66,8 +66,9 @@ async def test_tool_calls(house: House, client: openai.AsyncOpenAI) -> None:
     house.script.answer = [ChatChunk(tool_calls=(ToolCall("weather", {"city": "Bonn"}),)), ChatChunk(done=Done())]
     async with client:
         answer = await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "Hi"}])
-    (call,) = answer.choices[0].message.tool_calls or [None]
-    assert call is not None
+    calls = answer.choices[0].message.tool_calls
+    assert calls is not None
+    (call,) = calls
     assert call.type == "function"
     assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"city": "Bonn"})
     assert answer.choices[0].finish_reason == "tool_calls"
