@@ -87,15 +87,19 @@ def open_database(url: str) -> Database:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns what the drivers raise when the database is away, locked or full into `DatabaseUnavailable`.
+    """Turns what the drivers raise when the database is away, locked, full or damaged into `DatabaseUnavailable`.
 
     A broken constraint or a mistake in a statement passes as it is: the store that made it knows what it means.
     """
     try:
         yield
+    except (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.InternalError, exc.NotSupportedError):
+        raise
+    except exc.DatabaseError as error:
+        if isinstance(error, exc.OperationalError):
+            raise DatabaseUnavailable(retry_after_s=BUSY_TIMEOUT_S) from error
+        raise DatabaseUnavailable("The database file is damaged, or is none; restore a copy of it") from error
     except (OSError, exc.TimeoutError, exc.DBAPIError) as error:
-        if isinstance(error, exc.DatabaseError) and not isinstance(error, exc.OperationalError):
-            raise
         raise DatabaseUnavailable(retry_after_s=BUSY_TIMEOUT_S) from error
 
 

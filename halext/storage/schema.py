@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -16,7 +17,9 @@ from sqlalchemy import Connection, MetaData, inspect, text
 
 from halext.errors import SchemaMismatch
 from halext.storage.backup import copy_sqlite
-from halext.storage.engine import Database
+from halext.storage.engine import Database, translated
+
+_Answer = TypeVar("_Answer")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x68616C657874
@@ -58,9 +61,8 @@ _ADVICE = {
 
 
 async def check(database: Database) -> SchemaState:
-    """The state of the schema, by its revision alone: cheap enough for every start."""
-    async with database.reader.connect() as connection:
-        return await connection.run_sync(_state)
+    """The state of the schema, by its revision alone: cheap enough for every start. Raises `DatabaseUnavailable`."""
+    return await _read(database, _state)
 
 
 async def require_current(database: Database) -> None:
@@ -76,12 +78,11 @@ async def differences(database: Database, metadata: MetaData) -> list[str]:
     def compare(connection: Connection) -> list[str]:
         return [str(change) for change in compare_metadata(MigrationContext.configure(connection), metadata)]
 
-    async with database.reader.connect() as connection:
-        return await connection.run_sync(compare)
+    return await _read(database, compare)
 
 
 async def upgrade(database: Database, revision: str = "head") -> Upgraded:
-    """Bring the schema up to `revision` in one transaction, whichever it has now.
+    """Bring the schema up to `revision` in one transaction, from whichever it has.
 
     An existing SQLite file is copied first, to `FILE.before-REVISION.bak` beside it. Raises `SchemaMismatch` for a
     database that a newer halext or another program made, and leaves it as it was.
@@ -91,18 +92,35 @@ async def upgrade(database: Database, revision: str = "head") -> Upgraded:
         raise SchemaMismatch(_ADVICE[state])
     before = await _revision(database)
     target = _target(revision)
-    backup = None
-    if state is SchemaState.OLDER and database.path is not None:
-        backup = database.path.with_name(f"{database.path.name}.before-{target}.bak")
-        await copy_sqlite(database.path, backup)
-    if state is not SchemaState.CURRENT:
-        await _migrate(database, lambda config: command.upgrade(config, target))
-    return Upgraded(before, await _revision(database) or target, backup)
+    if state is SchemaState.CURRENT:
+        return Upgraded(before, before or target)
+    backup = await _copy(database, target) if state is SchemaState.OLDER else None
+    await _migrate(database, lambda config: command.upgrade(config, target))
+    return Upgraded(before, target, backup)
 
 
-async def downgrade(database: Database, revision: str) -> None:
-    """Take the schema back to `revision` (`base`: no tables). What only later revisions can hold is lost."""
+async def downgrade(database: Database, revision: str) -> Path | None:
+    """Take the schema back to `revision` (`base`: no tables), which loses what only later ones can hold.
+
+    A SQLite file is copied first, as by `upgrade`; the answer is where to.
+    """
+    backup = await _copy(database, revision)
     await _migrate(database, lambda config: command.downgrade(config, revision))
+    return backup
+
+
+async def _copy(database: Database, target: str) -> Path | None:
+    if database.path is None:
+        return None  # a server has its own backups
+    backup = database.path.with_name(f"{database.path.name}.before-{target}.bak")
+    await copy_sqlite(database.path, backup)
+    return backup
+
+
+async def _read(database: Database, question: Callable[[Connection], _Answer]) -> _Answer:
+    with translated():
+        async with database.reader.connect() as connection:
+            return await connection.run_sync(question)
 
 
 async def _migrate(database: Database, step: Callable[[Config], None]) -> None:
@@ -117,8 +135,9 @@ async def _migrate(database: Database, step: Callable[[Config], None]) -> None:
 
     engine = database.migration_engine()
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(run)
+        with translated():
+            async with engine.begin() as connection:
+                await connection.run_sync(run)
     finally:
         await engine.dispose()
 
@@ -135,8 +154,7 @@ def _target(revision: str) -> str:
 
 
 async def _revision(database: Database) -> str | None:
-    async with database.reader.connect() as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+    return await _read(database, lambda connection: MigrationContext.configure(connection).get_current_revision())
 
 
 def _state(connection: Connection) -> SchemaState:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import stat
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-import halext.accounts.store
-import halext.vault.store
-from halext.errors import SchemaMismatch
+import halext
+from halext.errors import DatabaseUnavailable, SchemaMismatch
 from halext.storage.base import Base
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import SchemaState, Upgraded, check, differences, downgrade, require_current, upgrade
 
-STORES = (halext.accounts.store, halext.vault.store)
-"""Imported so that their tables are known."""
+
+@pytest.fixture(scope="module", autouse=True)
+def all_tables() -> None:
+    """Every store is imported, so that `Base` knows its tables."""
+    for store in Path(halext.__file__).parent.glob("*/store.py"):
+        importlib.import_module(f"halext.{store.parent.name}.store")
 
 
 async def execute(database: Database, statement: str) -> None:
@@ -49,7 +53,9 @@ async def test_a_difference_is_told(database: Database) -> None:
 
 async def test_up_down_up(empty_database: Database) -> None:
     await upgrade(empty_database)
-    await downgrade(empty_database, "base")
+    backup = await downgrade(empty_database, "base")
+    if empty_database.path is not None:
+        assert backup == empty_database.path.with_name("halext.db.before-base.bak")
     assert await check(empty_database) is SchemaState.EMPTY
     await upgrade(empty_database)
     assert await differences(empty_database, Base.metadata) == []
@@ -86,6 +92,24 @@ async def test_what_is_not_ours_is_refused_in_words(
     with pytest.raises(SchemaMismatch, match=advice):
         await upgrade(database)
     assert await check(database) is state
+
+
+async def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "halext.db"
+    rubbish = "this is no database\n" * 100
+    path.write_text(rubbish)
+    database = open_database(f"sqlite:///{path}")
+    with pytest.raises(DatabaseUnavailable, match="damaged"):
+        await upgrade(database)
+    await database.close()
+    assert path.read_text() == rubbish
+
+
+async def test_a_server_that_is_away_is_told() -> None:
+    database = open_database("postgresql://me@127.0.0.1:1/halext")
+    with pytest.raises(DatabaseUnavailable):
+        await check(database)
+    await database.close()
 
 
 async def test_an_empty_database_is_not_served(empty_database: Database) -> None:
@@ -174,9 +198,8 @@ async def test_a_step_that_fails_changes_nothing(database: Database, next_step: 
     assert await scalar(database, "SELECT count(*) FROM users") == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL checks at every statement
 async def test_a_step_that_breaks_references_is_refused(database: Database, next_step: Path) -> None:
-    if database.path is None:
-        pytest.skip("PostgreSQL checks references at every statement")
     await person_with_session(database)
     add_to_upgrade(next_step, "op.execute('DELETE FROM users')")
     with pytest.raises(SchemaMismatch, match="nothing was changed"):

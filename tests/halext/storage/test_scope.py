@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from halext.errors import DatabaseUnavailable
 from halext.storage.engine import Database, open_database
@@ -80,9 +80,8 @@ async def test_many_writers_all_get_through(scope: Scope) -> None:
     assert await count(scope) == 50
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_two_processes_may_write_to_one_file(database: Database, scope: Scope) -> None:
-    if database.path is None:
-        pytest.skip("PostgreSQL is made for it")
     other = open_database(f"sqlite:///{database.path}")
     try:
         async with asyncio.TaskGroup() as group:
@@ -100,3 +99,33 @@ async def _insert(scope: Scope, value: str) -> None:
 
 async def test_the_dialect_is_told(database: Database, scope: Scope) -> None:
     assert scope.dialect == database.dialect
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_a_restart_of_the_server_costs_one_transaction(scope: Scope) -> None:
+    kill = text("SELECT pg_terminate_backend(:pid)")
+
+    async def killed_midway() -> None:
+        async with scope.write() as session:
+            await session.execute(INSERT, {"hash": "a"})
+            pid = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            async with scope.read() as other:
+                await other.execute(kill, {"pid": pid})
+            await session.execute(INSERT, {"hash": "b"})
+
+    with pytest.raises(DatabaseUnavailable):
+        await killed_midway()
+    assert await count(scope) == 0
+    async with scope.write() as session:
+        pid = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+    async with scope.read() as other:
+        await other.execute(kill, {"pid": pid})  # this connection lies idle now, and is dead
+    async with scope.write() as session:
+        await session.execute(INSERT, {"hash": "c"})
+    assert await count(scope) == 1
+
+
+async def test_a_broken_constraint_is_the_stores_affair(scope: Scope) -> None:
+    await _insert(scope, "a")
+    with pytest.raises(IntegrityError):
+        await _insert(scope, "a")

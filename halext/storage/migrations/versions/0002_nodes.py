@@ -49,9 +49,7 @@ def upgrade() -> None:
         sa.Column("load_count", sa.Integer(), nullable=False),
         sa.Column("last_total_s", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("endpoint", "model", name="pk_rates"),
-        sa.ForeignKeyConstraint(
-            ["endpoint"], ["endpoints.id"], name="fk_rates_endpoint_endpoints", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["endpoint"], ["endpoints.id"], name="fk_rates_endpoint_endpoints", ondelete="CASCADE"),
     )
 
 
