@@ -7,12 +7,12 @@ those words, and `keep_alive` is not sent, because on a busy model it would hold
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
 
-from halext.dialects import failures, reading
+from halext.dialects import failures, ndjson, reading
 from halext.errors import BadAnswer
 from halext.messages import (
     ChatChunk,
@@ -194,6 +194,44 @@ def parse_line(line: bytes) -> ChatChunk:
         tool_calls=tuple(_tool_call(call) for call in message.tool_calls or ()),
         done=_done(found) if found.done else None,
     )
+
+
+class AnswerReader:
+    """Reads the bytes of one streamed answer, of /api/chat or /api/generate; empty lines of it are left out.
+
+    `parse` reads one line; another halext says more in a line than Ollama does.
+    """
+
+    def __init__(self, parse: Callable[[bytes], ChatChunk] = parse_line) -> None:
+        self._parse = parse
+        self._lines = ndjson.Lines()
+
+    def feed(self, data: bytes) -> Iterator[ChatChunk]:
+        """The pieces that `data` completes, the last one with `done`.
+
+        Raises as `parse_line` does, after handing out what came before.
+        """
+        for line in self._lines.feed(data):
+            yield from self._shown(line)
+
+    def close(self) -> Iterator[ChatChunk]:
+        """What a last line without a line feed holds. Raises `BadAnswer` when that is not the end of an answer.
+
+        A guard of Ollama's can close a stream cleanly in mid-answer, so nothing but `done` is an end.
+        """
+        last = ChatChunk()
+        for last in self._shown(self._lines.close() or b"{}"):
+            yield last
+        if last.done is None:
+            raise BadAnswer("The node closed the stream before its answer was finished.")
+
+    def _shown(self, line: bytes) -> Iterator[ChatChunk]:
+        chunk = self._parse(line)
+        if chunk != _NOTHING:
+            yield chunk
+
+
+_NOTHING = ChatChunk()
 
 
 def _tool_call(call: _ToolCall) -> ToolCall:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -40,12 +40,17 @@ class _Generation(msgspec.Struct):
     n_ctx: int | None = None
 
 
+class _TemplateCaps(msgspec.Struct):
+    supports_tools: bool | None = None
+
+
 class _Props(msgspec.Struct):
     total_slots: int | None = None
     build_info: str | None = None
     chat_template: str | None = None
     modalities: _Modalities | None = None
     default_generation_settings: _Generation | None = None
+    chat_template_caps: _TemplateCaps | None = None
 
 
 class _Slot(msgspec.Struct):
@@ -68,12 +73,17 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Props:
-    """What llama.cpp says of itself: its build, the requests it serves at once, and the context of each of them."""
+    """What llama.cpp says of itself and its one model.
+
+    `slots` are the requests it serves at once, `context_length` the tokens of each. `has_tools` is True where it does
+    not say: older builds take tools for every template.
+    """
 
     build: str = ""
     slots: int | None = None
     context_length: int = 0
     has_vision: bool = False
+    has_tools: bool = True
     template: str = ""
 
 
@@ -100,8 +110,18 @@ def parse_props(body: bytes) -> Props:
         slots=found.total_slots,
         context_length=generation.n_ctx or 0,
         has_vision=bool(found.modalities and found.modalities.vision),
+        has_tools=not (found.chat_template_caps and found.chat_template_caps.supports_tools is False),
         template=found.chat_template or "",
     )
+
+
+def with_props(model: ModelInfo, props: Props, *, embeds: bool) -> ModelInfo:
+    """`model` with what llama.cpp says of it in place of what its name let us guess."""
+    can: set[Capability] = {"chat"} if "chat" in model.capabilities else set()
+    can |= {"tools"} if can and props.has_tools else set()
+    can |= {"vision"} if can and props.has_vision else set()
+    can |= {"embed"} if embeds else set()
+    return replace(model, context_length=props.context_length or model.context_length, capabilities=frozenset(can))
 
 
 def parse_slots(body: bytes) -> tuple[int, int]:

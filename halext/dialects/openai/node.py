@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from halext.dialects import failures, reading
+from halext.dialects import failures, reading, sse
 from halext.dialects.openai.tool_calls import CallDelta, ToolCallBuffer
-from halext.errors import BadAnswer, Interrupted
+from halext.errors import BadAnswer
 from halext.messages import (
     ChatChunk,
     ChatRequest,
@@ -54,6 +54,7 @@ _REASONS: Mapping[str, FinishReason] = {
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
 }
+_NOT_IMPLEMENTED = 501
 
 _encode = msgspec.json.encode
 
@@ -85,6 +86,18 @@ def embed_body(request: EmbedRequest) -> bytes:
     if request.dimensions is not None:
         body["dimensions"] = request.dimensions
     return _encode(body)
+
+
+EMBED_PROBE = b"{}"
+"""A body of /v1/embeddings that asks for nothing: llama.cpp says first whether it embeds at all, and never computes."""
+
+
+def offers_embeddings(status: int, body: bytes) -> bool:
+    """Whether llama.cpp embeds, from its answer to `EMBED_PROBE`.
+
+    Without `--embeddings` it says 501; with the pooling type "none" it has no vector to give on this route.
+    """
+    return status != _NOT_IMPLEMENTED and "pooling type" not in (failures.failure_text(body) or "").lower()
 
 
 def _common(sampling: Sampling, wanted: str | Mapping[str, Json] | None) -> dict[str, Any]:
@@ -204,43 +217,52 @@ _CHUNK = msgspec.json.Decoder(_Chunk)
 
 
 class AnswerReader:
-    """Reads the events of one streamed answer, of /v1/chat/completions or /v1/completions.
+    """Reads the bytes of one streamed answer, of /v1/chat/completions or /v1/completions.
 
-    Tool calls are passed on whole, with the end. The end is known only when the stream is over, since usage follows
-    the finish reason: feed every event but `DONE` to `read`, then call `close`.
+    Tool calls are passed on whole, with the end. The end comes with `[DONE]` and not with the finish reason, since the
+    usage stands between them.
     """
 
     def __init__(self) -> None:
+        self._events = sse.Decoder()
         self._calls = ToolCallBuffer()
         self._reason: str | None = None
         self._usage: _Usage | None = None
         self._timings: _LlamaTimings | None = None
 
-    def read(self, data: bytes) -> ChatChunk | None:
-        """The piece in one event's data, or None when it holds nothing to show.
+    def feed(self, data: bytes) -> Iterator[ChatChunk]:
+        """The pieces that `data` completes, the last one with `done`.
 
-        Raises `ModelMissing`, `RateLimited` or `BadAnswer` for an error event, `BadAnswer` for what can't be read.
+        Raises `ModelMissing`, `RateLimited` or `BadAnswer` for an error event, `BadAnswer` for what can't be read; what
+        came before it is handed out first.
         """
+        for event in self._events.feed(data):
+            if event.data == DONE:
+                yield self._end()
+                return
+            yield from self._read(event.data)
+
+    def close(self) -> Iterator[ChatChunk]:
+        """The end, for servers that leave `[DONE]` out. Raises `BadAnswer` when no finish reason came either."""
+        if self._reason is None:
+            raise BadAnswer("The node closed the stream before its answer was finished.")
+        yield self._end()
+
+    def _end(self) -> ChatChunk:
+        calls = self._calls.calls()
+        reason: FinishReason = "tool_calls" if calls else _REASONS.get(self._reason or "", "stop")
+        return ChatChunk(tool_calls=calls, done=Done(reason, self._counted(), self._timed()))
+
+    def _read(self, data: bytes) -> Iterator[ChatChunk]:
         found = reading.from_node(_CHUNK, data)
         if found.error is not None:
             raise failures.parse_failure_line(failures.said(found.error) or "it gives no reason")
         self._usage = found.usage or self._usage
         self._timings = found.timings or self._timings
         for choice in found.choices or ():
-            if not choice.index:  # halext asks for one choice; a second one would mix two answers
-                return self._piece(choice)
-        return None
-
-    def close(self, *, marked: bool) -> ChatChunk:
-        """The end of the answer: `done`, and the tool calls if there are any.
-
-        `marked` says whether `DONE` came. Without it and without a finish reason the answer was cut: `Interrupted`.
-        """
-        if not marked and self._reason is None:
-            raise Interrupted("The node closed the stream before its answer was finished.", began=True)
-        calls = self._calls.calls()
-        reason: FinishReason = "tool_calls" if calls else _REASONS.get(self._reason or "", "stop")
-        return ChatChunk(tool_calls=calls, done=Done(reason, self._counted(), self._timed()))
+            piece = None if choice.index else self._piece(choice)  # one choice was asked for; two would mix
+            if piece is not None:
+                yield piece
 
     def _piece(self, choice: _Choice) -> ChatChunk | None:
         delta = choice.delta or _Delta()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -261,6 +262,42 @@ def test_no_bytes_raise_anything_but_upstream_errors(line: bytes) -> None:
         node.parse_line(line)
     with suppress(UpstreamError):
         node.parse_embed(line, 1)
+
+
+STREAM = b"".join(
+    json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    for line in ({"message": {"content": "é"}}, {"message": {"content": ""}}, {"message": {"content": "lo"}}, LAST)
+)
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=9))
+def test_pieces_do_not_depend_on_how_the_bytes_are_cut(places: list[int]) -> None:
+    reader = node.AnswerReader()
+    found = [
+        piece for start, end in pairwise([0, *sorted(places), len(STREAM)]) for piece in reader.feed(STREAM[start:end])
+    ]
+    assert found == [ChatChunk("é"), ChatChunk("lo"), ChatChunk(done=LAST_DONE)]
+
+
+def test_the_last_line_needs_no_line_feed() -> None:
+    reader = node.AnswerReader()
+    assert list(reader.feed(STREAM.rstrip())) == [ChatChunk("é"), ChatChunk("lo")]
+    assert list(reader.close()) == [ChatChunk(done=LAST_DONE)]
+
+
+@pytest.mark.parametrize("end", [b"", b'{"message":{"content":"a"}}', b'{"done":false}', b'{"mess'])
+def test_a_stream_without_an_end_is_not_an_answer(end: bytes) -> None:
+    reader = node.AnswerReader()
+    list(reader.feed(b'{"message":{"content":"a"}}\n' + end))
+    with pytest.raises(BadAnswer):
+        list(reader.close())
+
+
+def test_what_came_before_an_error_in_the_same_bytes_is_not_lost() -> None:
+    pieces = node.AnswerReader().feed(b'{"response":"a"}\n{"error":"unexpected EOF"}\n')
+    assert next(pieces) == ChatChunk("a")
+    with pytest.raises(BadAnswer, match="unexpected EOF"):
+        next(pieces)
 
 
 def test_vectors_come_in_order_with_what_they_cost() -> None:

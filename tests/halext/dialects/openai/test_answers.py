@@ -138,10 +138,8 @@ usages = st.builds(Usage, st.integers(0, 10**9), st.integers(0, 10**9), st.integ
 def test_an_answer_comes_back_from_its_events(chunks: list[ChatChunk], calls: tuple[ToolCall, ...], done: Done) -> None:
     stream = answers.ChatStream("chatcmpl-1", 7, "m", include_usage=True)
     sent = [*chunks, ChatChunk(tool_calls=calls), ChatChunk(done=done)]
-    reader = node.AnswerReader()
-    data = [event.data for event in sse.Decoder().feed(b"".join(stream.write(chunk) for chunk in sent))]
-    found = [piece for event in data[:-1] if (piece := reader.read(event)) is not None]
-    answer = joined([*found, reader.close(marked=data[-1] == node.DONE)])
+    found = node.AnswerReader().feed(b"".join(stream.write(chunk) for chunk in sent))
+    answer = joined(found)
     wanted = Done("tool_calls" if calls else done.reason, done.usage)
     assert answer == joined([*chunks, ChatChunk(tool_calls=calls, done=wanted)])
 

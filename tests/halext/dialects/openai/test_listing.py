@@ -65,10 +65,29 @@ def test_props() -> None:
         "chat_template": "{{ x }}",
         "modalities": {"vision": True, "audio": False},
         "default_generation_settings": {"n_ctx": 4096, "params": {}},
+        "chat_template_caps": {"supports_tools": False, "supports_system_role": True},
     }
-    wanted = listing.Props("b6000-abc", 4, 4096, has_vision=True, template="{{ x }}")
+    wanted = listing.Props("b6000-abc", 4, 4096, has_vision=True, has_tools=False, template="{{ x }}")
     assert listing.parse_props(json.dumps(body).encode()) == wanted
     assert listing.parse_props(b"{}") == listing.Props()
+
+
+@pytest.mark.parametrize(
+    ("name", "props", "embeds", "can"),
+    [
+        ("qwen", listing.Props(), False, {"chat", "tools"}),
+        ("qwen", listing.Props(has_vision=True, has_tools=False), True, {"chat", "vision", "embed"}),
+        ("nomic-embed", listing.Props(), True, {"embed"}),
+        ("nomic-embed", listing.Props(has_vision=True), False, set()),
+    ],
+)
+def test_what_llamacpp_says_counts_more_than_a_name(
+    name: str, props: listing.Props, *, embeds: bool, can: set[str]
+) -> None:
+    guessed = listing.parse_models(encoded({"id": name, "meta": {"n_ctx_train": 8192}})).models[0]
+    assert listing.with_props(guessed, props, embeds=embeds).capabilities == can
+    assert listing.with_props(guessed, props, embeds=embeds).context_length == 8192
+    assert listing.with_props(guessed, listing.Props(context_length=2048), embeds=embeds).context_length == 2048
 
 
 def test_slots() -> None:

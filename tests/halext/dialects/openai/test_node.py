@@ -6,14 +6,16 @@ import base64
 import json
 import struct
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halext.dialects import sse
 from halext.dialects.openai import node
-from halext.errors import BadAnswer, Interrupted, ModelMissing, RateLimited, UpstreamError
+from halext.errors import BadAnswer, ModelMissing, RateLimited, UpstreamError
 from halext.messages import (
     ChatChunk,
     ChatRequest,
@@ -185,6 +187,21 @@ def test_embed_body() -> None:
     assert "dimensions" not in json.loads(node.embed_body(EmbedRequest(MODEL, ("a",))))
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "offered"),
+    [
+        (400, '"input" or "content" must be provided', True),
+        (200, "", True),
+        (501, "This server does not support embeddings. Start it with `--embeddings`", False),
+        (400, "Pooling type 'none' is not OAI compatible. Please use a different pooling type", False),
+    ],
+)
+def test_whether_llamacpp_embeds(status: int, message: str, *, offered: bool) -> None:
+    body = json.dumps({"error": {"code": status, "message": message, "type": "x"}}).encode()
+    assert node.offers_embeddings(status, body) is offered
+    assert json.loads(node.EMBED_PROBE) == {}
+
+
 def event(delta: dict[str, Any] | None = None, finish: str | None = None, **fields: Any) -> bytes:
     choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
     return json.dumps({"id": "c", "object": "chat.completion.chunk", "choices": choices, **fields}).encode()
@@ -192,8 +209,8 @@ def event(delta: dict[str, Any] | None = None, finish: str | None = None, **fiel
 
 def read(*events: bytes, marked: bool = True) -> list[ChatChunk]:
     reader = node.AnswerReader()
-    pieces = [piece for data in events if (piece := reader.read(data)) is not None]
-    return [*pieces, reader.close(marked=marked)]
+    found = [piece for data in events for piece in reader.feed(sse.event(data))]
+    return [*found, *(reader.feed(sse.event(node.DONE)) if marked else reader.close())]
 
 
 def test_a_streamed_answer() -> None:
@@ -262,9 +279,25 @@ def test_finish_reasons(finish: str, reason: str) -> None:
 def test_either_the_mark_or_a_finish_reason_makes_an_answer_whole() -> None:
     assert read(event({"content": "a"}), marked=True)[-1].done == Done()
     assert read(event({"content": "a"}, "length"), marked=False)[-1].done == Done("length")
-    with pytest.raises(Interrupted) as caught:
+    with pytest.raises(BadAnswer, match="before its answer was finished"):
         read(event({"content": "a"}), marked=False)
-    assert caught.value.began
+
+
+def test_what_came_before_an_error_in_the_same_bytes_is_not_lost() -> None:
+    pieces = node.AnswerReader().feed(sse.event(event({"content": "a"})) + sse.event(b'{"error":"out of memory"}'))
+    assert next(pieces) == ChatChunk("a")
+    with pytest.raises(BadAnswer, match="out of memory"):
+        next(pieces)
+
+
+@given(st.lists(st.integers(0, 2000), max_size=9))
+def test_pieces_do_not_depend_on_how_the_bytes_are_cut(places: list[int]) -> None:
+    said = [event({"content": "é"}), event({"content": "lo"}, "stop"), event(usage={"prompt_tokens": 9})]
+    data = b"".join(sse.event(each) for each in [*said, node.DONE])
+    edges = [0, *sorted(min(place, len(data)) for place in places), len(data)]
+    reader = node.AnswerReader()
+    found = [piece for start, end in pairwise(edges) for piece in reader.feed(data[start:end])]
+    assert found == [ChatChunk("é"), ChatChunk("lo"), ChatChunk(done=Done("stop", Usage(9)))]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +316,7 @@ def test_either_the_mark_or_a_finish_reason_makes_an_answer_whole() -> None:
 )
 def test_events_that_are_errors(data: bytes, error: type[UpstreamError]) -> None:
     with pytest.raises(UpstreamError) as caught:
-        node.AnswerReader().read(data)
+        read(data)
     assert type(caught.value) is error
 
 
@@ -291,6 +324,8 @@ def test_events_that_are_errors(data: bytes, error: type[UpstreamError]) -> None
 def test_no_bytes_raise_anything_but_upstream_errors(events: list[bytes], marked: bool) -> None:
     with suppress(UpstreamError):
         read(*events, marked=marked)
+    with suppress(UpstreamError):
+        list(node.AnswerReader().feed(b"".join(events)))
     with suppress(UpstreamError):
         node.parse_embed(b"".join(events), 1)
 
