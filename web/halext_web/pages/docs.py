@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,11 @@ class Verb:
     answer: str
 
 
+_PLAIN = {"str": "text", "float": "number", "int": "integer", "bool": "true or false", "None": "null", "list": "list"}
+_LITERAL = re.compile(r"Literal\[([^\]]*)\]")
+_PYTHON = re.compile(r"typing\.|halext\.runtime\.shapes\.|\b(?:str|float|int|bool|None|list)\b")
+
+
 def routes() -> list[Route]:
     """The page."""
     return [route("/hx/docs", docs, Permission.USE)]
@@ -44,7 +50,9 @@ def routes() -> list[Route]:
 
 async def docs(visit: Visit) -> ASGIApp:
     """GET /hx/docs."""
-    return page(visit, "docs.html", verbs=[_verb(operation) for operation in operations()])
+    return page(
+        visit, "docs.html", verbs=[_verb(entry) for entry in sorted(operations(), key=lambda entry: entry.path)]
+    )
 
 
 def _verb(operation: Operation[Any, Any]) -> Verb:
@@ -62,4 +70,5 @@ def _verb(operation: Operation[Any, Any]) -> Verb:
 def type_name(kind: Any) -> str:
     """A type as a reader of JSON would write it."""
     text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
-    return text.replace("typing.", "").replace("halext.runtime.shapes.", "").replace("NoneType", "null")
+    text = _LITERAL.sub(lambda found: f"one of {found[1]}", text)
+    return _PYTHON.sub(lambda found: _PLAIN.get(found[0], ""), text).replace(" | ", " or ")

@@ -8,7 +8,7 @@ let running = null;
 
 const copy = (id) => find(id).content.firstElementChild.cloneNode(true);
 const put = (element, text) => { element.textContent = text; element.hidden = !text; };
-const seconds = (value) => (value < 10 ? value.toFixed(1) : Math.round(value)) + " s";
+const seconds = (value) => (value < 1 ? `${Math.ceil(value * 1000)} ms` : `${value.toFixed(value < 10 ? 1 : 0)} s`);
 
 function follow(change) {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
@@ -78,10 +78,12 @@ class Answer {
     this.part(".again").addEventListener("click", again);
   }
 
-  end(announcement) {
+  end({ info, failure }, again) {
     this.root.setAttribute("aria-busy", "false");
     this.part(".waiting").hidden = true;
-    live.textContent = announcement;
+    this.receipt(info);
+    if (failure) this.fail(failure, again);
+    live.textContent = failure || `Answer: ${this.text.data}`;
   }
 }
 
@@ -124,7 +126,7 @@ async function ask() {
   working(true);
   log.append(answer.root);
   log.scrollTop = log.scrollHeight;
-  let said = "";
+  let end;
   try {
     const response = await fetch("/v1/chat/completions", {
       method: "POST",
@@ -133,15 +135,12 @@ async function ask() {
       signal: stopper.signal,
     });
     const { info, failure } = response.ok ? await receive(response, answer) : { failure: await refusal(response) };
-    answer.receipt(info);
-    if (failure) answer.fail(failure, again);
-    said = failure || `Answer: ${answer.text.data}`;
-  } catch (error) {
-    said = stopper.signal.aborted ? "Stopped." : "The server can’t be reached.";
-    answer.fail(said, again);
+    end = { info, failure };
+  } catch {
+    end = { failure: stopper.signal.aborted ? "Stopped." : "The server can’t be reached." };
   }
   if (answer.text.data) messages.push({ role: "assistant", content: answer.text.data });
-  follow(() => answer.end(said));
+  follow(() => answer.end(end, again));
   running = null;
   working(false);
   listModels().catch(() => {});
