@@ -163,7 +163,7 @@ class Fake(ABC):
         works = request.path in self.work_paths
         body = _json_object(request.body) if request.body else {}
         model = str(body.get("model") or "")
-        plan = self.faults.take(request.path, {model, self._full_name(model)}, works=works)
+        plan = self.faults.take(request.path, model, works=works)
 
         def note(fault: Fault) -> None:
             self._note(call, "fault", f"{fault.kind} at {fault.step}")

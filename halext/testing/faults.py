@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
+
+from halext.testing.models import same_name
 
 Step = int | Literal["connect", "head", "load", "first_token", "before_done", "after_done"]
 """A point in a request's life: the connection is accepted, the request was read, a cold model is about to load, before
@@ -47,6 +48,9 @@ class _Order:
     path: str | None
     model: str | None
 
+    def concerns(self, model: str) -> bool:
+        return self.model is None or same_name(self.model, model)
+
 
 class Plan:
     """The faults of one request."""
@@ -80,7 +84,7 @@ class Faults:
     ) -> None:
         """Let `kind` happen at `step` of the next `times` requests (None: of all); at "load", of the next loads.
 
-        Without `path` only requests that make a model work count, never a probe. `model` is the full name with its tag.
+        Without `path` only requests that make a model work count, never a probe.
         `status` is 500 for an error and 530 for a page unless given; `text` replaces the server's own words; `size` is
         in bytes, `seconds` is time on the fake's clock.
         """
@@ -95,14 +99,14 @@ class Faults:
         """Forget all faults that did not happen yet."""
         self._orders.clear()
 
-    def take(self, path: str, models: AbstractSet[str], *, works: bool) -> Plan:
-        """The plan for a request for a model of these names; `works` says whether it makes a model work."""
+    def take(self, path: str, model: str, *, works: bool) -> Plan:
+        """The plan for a request; `works` says whether it makes a model work."""
         taken = [
             order
             for order in self._orders
             if order.fault.step not in {"connect", "load"}
             and (order.path == path or (order.path is None and works))
-            and order.model in {None, *models}
+            and order.concerns(model)
         ]
         for order in taken:
             self._use(order)
@@ -111,7 +115,7 @@ class Faults:
     def take_load(self, model: str) -> Fault | None:
         """What goes wrong with the next load of this model."""
         for order in self._orders:
-            if order.fault.step == "load" and order.model in {None, model}:
+            if order.fault.step == "load" and order.concerns(model):
                 self._use(order)
                 return order.fault
         return None

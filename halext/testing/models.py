@@ -67,6 +67,11 @@ def tagged(name: str) -> str:
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
+def same_name(one: str, other: str) -> bool:
+    """Whether two names mean one model: case does not matter, and a missing tag means `latest`."""
+    return tagged(one).lower() == tagged(other).lower()
+
+
 def as_models(models: Sequence[FakeModel | str]) -> list[FakeModel]:
     """Models, where a bare name stands for a default model of that name."""
     return [FakeModel(model) if isinstance(model, str) else model for model in models]

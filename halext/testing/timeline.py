@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, overload
 
+from halext.testing.models import same_name
+
 EntryKind = Literal[
     "arrival",  # a request came in
     "wait",  # it stands in line: detail "slot" (warm) or "cold" (a load)
@@ -64,7 +66,8 @@ class Timeline(Sequence[Entry]):
 
     def of(self, *kinds: EntryKind, model: str | None = None) -> list[Entry]:
         """The entries of these kinds (all when none is named), of one model if given."""
-        return [e for e in self._entries if (not kinds or e.kind in kinds) and model in {None, e.model}]
+        of_kind = (entry for entry in self._entries if not kinds or entry.kind in kinds)
+        return [entry for entry in of_kind if model is None or same_name(entry.model, model)]
 
     async def wait_for(
         self, kind: EntryKind, *, model: str | None = None, count: int = 1, timeout_s: float = 5.0

@@ -8,7 +8,7 @@ CHAT = "/api/chat"
 
 
 def kinds(faults: Faults, path: str = CHAT, model: str = "m", *, works: bool = True) -> list[str]:
-    return [fault.kind for fault in faults.take(path, {model}, works=works).at("head", 2)]
+    return [fault.kind for fault in faults.take(path, model, works=works).at("head", 2)]
 
 
 def test_a_fault_strikes_as_often_as_it_was_ordered() -> None:
@@ -41,7 +41,7 @@ def test_a_path_and_a_model_can_be_chosen() -> None:
     faults.at("head", "error", model="n")
     assert kinds(faults) == []
     assert kinds(faults, "/api/ps", "", works=False) == ["stall"]
-    assert kinds(faults, model="n") == ["error"]
+    assert kinds(faults, model="N:latest") == ["error"]
 
 
 def test_loads_and_connections_take_only_their_own() -> None:

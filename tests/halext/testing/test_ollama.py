@@ -28,13 +28,13 @@ async def fake() -> AsyncIterator[FakeOllama]:
 
 @pytest.fixture
 async def http(fake: FakeOllama) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=fake.url) as client:
+    async with httpx.AsyncClient(base_url=fake.url, verify=False) as client:
         yield client
 
 
 @pytest.fixture
 async def client(fake: FakeOllama) -> AsyncIterator[ollama.AsyncClient]:
-    one = ollama.AsyncClient(fake.url)
+    one = ollama.AsyncClient(fake.url, verify=False)
     yield one
     await one._client.aclose()
 
@@ -147,7 +147,10 @@ async def test_every_request_is_remembered(client: ollama.AsyncClient, fake: Fak
 
 
 async def test_a_key_can_be_required() -> None:
-    async with FakeOllama(require_header=("Authorization", "Bearer right")) as fake, httpx.AsyncClient() as http:
+    async with (
+        FakeOllama(require_header=("Authorization", "Bearer right")) as fake,
+        httpx.AsyncClient(verify=False) as http,
+    ):
         right = {"authorization": "Bearer right"}
         assert (await http.get(f"{fake.url}/api/tags", headers=right)).status_code == 200
         refused = await http.get(f"{fake.url}/api/tags", headers={"authorization": "Bearer wrong"})
@@ -155,7 +158,7 @@ async def test_a_key_can_be_required() -> None:
 
 
 async def test_the_host_rule() -> None:
-    async with FakeOllama(host_rule=True) as fake, httpx.AsyncClient(base_url=fake.url) as http:
+    async with FakeOllama(host_rule=True) as fake, httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         assert (await http.get("/api/tags")).status_code == 200
         refused = await http.get("/api/tags", headers={"host": "ai.example.org"})
         assert (refused.status_code, refused.content) == (403, b"")
@@ -167,7 +170,7 @@ async def test_the_host_rule() -> None:
     [("0.9.0", False, False), ("0.13.5", False, True), ("0.33.0-rc2", True, True)],
 )
 async def test_older_versions_say_less(version: str, *, has_capabilities: bool, has_context: bool) -> None:
-    async with FakeOllama(version=version) as fake, httpx.AsyncClient(base_url=fake.url) as http:
+    async with FakeOllama(version=version) as fake, httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         await http.post("/api/generate", json={"model": "llama3.2:3b"})
         (tag,) = (await http.get("/api/tags")).json()["models"]
         (row,) = (await http.get("/api/ps")).json()["models"]
@@ -178,7 +181,7 @@ async def test_older_versions_say_less(version: str, *, has_capabilities: bool, 
 @pytest.mark.parametrize(("version", "shows"), [("0.13.5", True), ("0.33.0", False)])
 async def test_a_loading_model_shows_only_in_older_versions(version: str, *, shows: bool) -> None:
     slow = FakeModel("slow", load_s=1e6)
-    async with FakeOllama([slow], version=version) as fake, httpx.AsyncClient(base_url=fake.url) as http:
+    async with FakeOllama([slow], version=version) as fake, httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         loading = asyncio.create_task(http.post("/api/generate", json={"model": "slow"}))
         await fake.timeline.wait_for("load_start")
         assert bool((await http.get("/api/ps")).json()["models"]) is shows
@@ -188,7 +191,7 @@ async def test_a_loading_model_shows_only_in_older_versions(version: str, *, sho
 
 async def test_cloud_models_are_listed_and_refused() -> None:
     cloud = FakeModel("big:cloud", remote_host="cloud.test", remote_model="big")
-    async with FakeOllama([cloud]) as fake, httpx.AsyncClient(base_url=fake.url) as http:
+    async with FakeOllama([cloud]) as fake, httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         (row,) = (await http.get("/api/tags")).json()["models"]
         assert (row["remote_host"], row["remote_model"]) == ("cloud.test", "big")
         asked: dict[str, Any] = {"model": "big:cloud", "prompt": "hi"}
@@ -197,7 +200,7 @@ async def test_cloud_models_are_listed_and_refused() -> None:
 
 async def test_a_power_cut_empties_the_memory_and_the_same_address_comes_back(fake: FakeOllama) -> None:
     url = fake.url
-    async with httpx.AsyncClient(base_url=url) as http:
+    async with httpx.AsyncClient(base_url=url, verify=False) as http:
         await http.post("/api/generate", json={"model": "llama3.2:3b"})
         await fake.kill()
         with pytest.raises(httpx.TransportError):

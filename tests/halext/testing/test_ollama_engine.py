@@ -31,7 +31,7 @@ async def fake(fake_ollama: Start) -> FakeOllama:
 
 async def lines(fake: FakeOllama, path: str, **body: Any) -> list[dict[str, Any]]:
     """The NDJSON lines of an answer with status 200."""
-    async with httpx.AsyncClient(base_url=fake.url) as http:
+    async with httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         answer = await http.post(path, json=body)
         assert answer.status_code == 200
         return [json.loads(line) for line in answer.text.splitlines()]
@@ -42,13 +42,13 @@ async def chat(fake: FakeOllama, text: str = "hi", **body: Any) -> list[dict[str
 
 
 async def refusal(fake: FakeOllama, path: str, **body: Any) -> tuple[int, str]:
-    async with httpx.AsyncClient(base_url=fake.url) as http:
+    async with httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         answer = await http.post(path, json=body)
         return answer.status_code, answer.json()["error"]
 
 
 async def test_the_official_client_streams_a_chat(fake: FakeOllama) -> None:
-    client = ollama.AsyncClient(fake.url)
+    client = ollama.AsyncClient(fake.url, verify=False)
     parts = [p async for p in await client.chat("m", [{"role": "user", "content": "hi"}], stream=True)]
     assert "".join(part.message.content or "" for part in parts) == "Hello 日本!"
     assert [part.done for part in parts] == [False] * 4 + [True]
@@ -159,7 +159,7 @@ async def test_what_a_model_can_not_do(
 
 
 async def test_embedding_keeps_the_order_and_loads_on_empty_input(fake: FakeOllama) -> None:
-    client = ollama.AsyncClient(fake.url)
+    client = ollama.AsyncClient(fake.url, verify=False)
     assert (await client.embed("embedder", [])).embeddings == []
     assert fake.loaded == ["embedder:latest"]
     both = await client.embed("embedder", ["one", "two words"])
@@ -187,7 +187,7 @@ async def test_long_prompts_are_cut_unless_that_is_forbidden(fake: FakeOllama) -
 
 async def test_a_full_cold_queue_answers_503_with_two_spaces(fake_ollama: Start) -> None:
     fake = await fake_ollama([FakeModel(name, load_s=1e6) for name in "abc"], max_queue=1)
-    async with httpx.AsyncClient(base_url=fake.url) as http, asyncio.TaskGroup() as tasks:
+    async with httpx.AsyncClient(base_url=fake.url, verify=False) as http, asyncio.TaskGroup() as tasks:
         asked = [tasks.create_task(http.post("/api/generate", json={"model": "a"}))]
         await fake.timeline.wait_for("load_start")
         asked.append(tasks.create_task(http.post("/api/generate", json={"model": "b"})))
@@ -215,7 +215,7 @@ async def test_slots_and_the_rest_term(fake_ollama: Start) -> None:
 
 async def test_a_client_that_leaves_stops_the_work_at_once(fake_ollama: Start) -> None:
     fake = await fake_ollama([FakeModel("m", script=["x"] * 100_000, load_s=0)], clock=ScaledClock(1))
-    async with httpx.AsyncClient(base_url=fake.url) as http:
+    async with httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         async with http.stream("POST", "/api/generate", json={"model": "m", "prompt": "go"}) as answer:
             await anext(answer.aiter_bytes())
         await fake.timeline.wait_for("cancelled")
@@ -227,7 +227,7 @@ async def test_a_client_that_leaves_stops_the_work_at_once(fake_ollama: Start) -
 async def test_a_hundred_streams_at_once(fake_ollama: Start) -> None:
     fake = await fake_ollama(["m"], slots=100, clock=ScaledClock(1000))
     limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(base_url=fake.url, limits=limits, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=fake.url, limits=limits, timeout=30, verify=False) as http:
         body = {"model": "m", "prompt": "go"}
         answers = await asyncio.gather(*(http.post("/api/generate", json=body) for _ in range(100)))
     assert len({answer.text.count("\n") for answer in answers}) == 1

@@ -78,7 +78,7 @@ async def test_an_old_client_gets_a_stream_without_chunks() -> None:
         answer = await reader.read()
         assert answer.endswith(b"\r\n\r\none two")
         assert b"chunked" not in answer
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=False) as client:
             assert (await client.get(server.url)).text == "one two"
 
 
@@ -90,7 +90,7 @@ async def test_what_is_no_http_is_refused(nonsense: bytes) -> None:
 
 
 async def test_a_head_request_gets_no_body() -> None:
-    async with HttpServer(echo) as server, httpx.AsyncClient() as client:
+    async with HttpServer(echo) as server, httpx.AsyncClient(verify=False) as client:
         answer = await client.head(f"{server.url}/x")
         assert answer.content == b""
         assert answer.headers["content-length"] == str(len("HEAD /x {} "))
@@ -168,7 +168,7 @@ async def test_a_power_cut_resets_everyone_and_the_same_port_comes_back() -> Non
     server.handler = echo
     await server.start()
     assert server.port == port
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=False) as client:
         assert (await client.get(server.url)).status_code == 200
     await server.close()
 
@@ -197,7 +197,7 @@ async def test_a_bug_in_a_handler_comes_out_at_the_end() -> None:
 
     server = HttpServer(broken)
     await server.start()
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=False) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(server.url)
     with pytest.raises(KeyError, match="a bug"):
@@ -215,7 +215,7 @@ async def test_a_hundred_streams_run_side_by_side_and_nothing_stays_behind() -> 
 
     async with HttpServer(meet) as server:
         limits = httpx.Limits(max_connections=100)
-        async with httpx.AsyncClient(limits=limits, timeout=20) as client:
+        async with httpx.AsyncClient(limits=limits, timeout=20, verify=False) as client:
             answers = await asyncio.gather(*(client.get(server.url) for _ in range(100)))
         assert {answer.text for answer in answers} == {"met"}
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -29,7 +29,7 @@ async def fake(fake_ollama: Start) -> FakeOllama:
 async def ask(fake: FakeOllama, **body: Any) -> tuple[int, bytes, Exception | None]:
     """Status, every byte that arrived, and how the transport ended."""
     received = b""
-    async with httpx.AsyncClient(base_url=fake.url) as http:
+    async with httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         try:
             async with http.stream("POST", "/api/generate", json={**BODY, **body}) as answer:
                 try:

@@ -13,7 +13,7 @@ def test_entries_are_found_by_kind_and_model() -> None:
     timeline.add(Entry("done", 2.0, "a", 1))
     timeline.add(Entry("done", 3.0, "b", 2))
     assert [entry.at for entry in timeline.of("done")] == [2.0, 3.0]
-    assert [entry.at for entry in timeline.of("done", model="b")] == [3.0]
+    assert [entry.at for entry in timeline.of("done", model="B:latest")] == [3.0]
     assert [entry.kind for entry in timeline.of(model="a")] == ["arrival", "done"]
     assert len(timeline) == 3
     assert timeline[-1].model == "b"
