@@ -93,14 +93,14 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.InternalError, exc.NotSupportedError):
+    except (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError):
         raise
-    except exc.DatabaseError as error:
-        if isinstance(error, exc.OperationalError):
-            raise DatabaseUnavailable(retry_after_s=BUSY_TIMEOUT_S) from error
-        raise DatabaseUnavailable("The database file is damaged, or is none; restore a copy of it") from error
+    # DBAPIError and all of its other kinds: cut off midway, asyncpg may raise any of them, even an InternalError.
     except (OSError, exc.TimeoutError, exc.DBAPIError) as error:
-        raise DatabaseUnavailable(retry_after_s=BUSY_TIMEOUT_S) from error
+        # The plain kind is what sqlite3 raises for a file that it can not read.
+        message = "The database file is damaged, or is none; restore a copy of it"
+        is_damaged = type(error) is exc.DatabaseError
+        raise DatabaseUnavailable(message if is_damaged else None, retry_after_s=BUSY_TIMEOUT_S) from error
 
 
 def _parse(url: str) -> URL:
