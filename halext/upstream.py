@@ -115,12 +115,12 @@ class Driver(Protocol):
 class Drivers(Protocol):
     """Finds the driver for a kind."""
 
-    def __call__(self, kind: Kind) -> Driver:
+    def __call__(self, kind: Kind, /) -> Driver:
         """The driver that speaks `kind`."""
 
 
 class Reveal(Protocol):
     """Opens the secret request headers of an endpoint; handed to drivers so that no edge knows the vault."""
 
-    async def __call__(self, ref: SecretRef) -> Mapping[str, str]:
+    async def __call__(self, ref: SecretRef, /) -> Mapping[str, str]:
         """Header name to value. Raises `VaultError`."""

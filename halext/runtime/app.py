@@ -11,8 +11,10 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.people import People
     from halext.gateway.dispatch import Gateway
+    from halext.hosts.lock import DataDirLock
     from halext.nodes.prober import Prober
     from halext.nodes.registry import Registry
+    from halext.runtime.background import Background
     from halext.runtime.settings import Settings
     from halext.storage.engine import Database
     from halext.upstream import Drivers
@@ -41,6 +43,8 @@ class App(Fleet):
     vault: Vault
     people: People
     ledger: UsageLedger
+    lock: DataDirLock
+    background: Background
     base_url: str = ""
     """Where this instance listens, once it does."""
     local_token: str | None = field(default=None, repr=False)

@@ -5,10 +5,10 @@ The command line and the library are written against `Control` and don't care wh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -51,9 +51,6 @@ class Control(Protocol):
     async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
         """Vectors for texts."""
 
-    async def aclose(self) -> None:
-        """Let go of connections, or close the house if it was opened for this."""
-
 
 class LocalAnswer:
     """An answer from the gateway of this process."""
@@ -92,9 +89,6 @@ class LocalControl:
         """Embed through the gateway of this process."""
         return await self._fleet.gateway.embed(self._ask(request, node))
 
-    async def aclose(self) -> None:
-        """Nothing: who opened the fleet closes it."""
-
     def _ask(self, request: TextRequest | EmbedRequest, node: NodeName | None) -> Ask:
         return Ask(id=self._fleet.gateway.new_id(), caller=self._caller, request=request, node=node)
 
@@ -109,12 +103,13 @@ class RemoteAnswer:
         self.info: RequestInfo | None = None
 
     async def __aiter__(self) -> AsyncIterator[ChatChunk]:
-        stream = self._coordinator.generate(self._request, node=self._node)
+        stream = self._coordinator.generate(self._request, node=self._node, on_extension=self._tell)
         async with aclosing(stream) as chunks:
-            async for chunk, extension in chunks:
-                if extension:
-                    self.info = _convert(extension, RequestInfo)
+            async for chunk in chunks:
                 yield chunk
+
+    def _tell(self, extension: Mapping[str, object]) -> None:
+        self.info = _convert(extension, RequestInfo)
 
 
 class RemoteControl:
@@ -129,8 +124,13 @@ class RemoteControl:
         path = operation.path
         for name in list(fields):
             if "{" + name + "}" in path:
-                path = path.replace("{" + name + "}", self._coordinator.quote(str(fields.pop(name))))
-        answer: R = _convert(await self._coordinator.call(operation.method, path, fields), operation.result)
+                path = path.replace("{" + name + "}", quote(str(fields.pop(name)), safe=""))
+        if operation.method in {"GET", "DELETE"}:
+            query = urlencode({name: value for name, value in fields.items() if value is not None})
+            told = await self._coordinator.call(operation.method, f"{path}?{query}" if query else path)
+        else:
+            told = await self._coordinator.call(operation.method, path, fields)
+        answer: R = _convert(told, operation.result)
         return answer
 
     def generate(self, request: TextRequest, node: NodeName | None = None) -> RemoteAnswer:
@@ -140,18 +140,6 @@ class RemoteControl:
     async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
         """Embed through the other halext."""
         return await self._coordinator.embed(request, node=node)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._coordinator.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 T = TypeVar("T")

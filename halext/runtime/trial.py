@@ -11,13 +11,14 @@ from halext.runtime.app import Fleet
 from halext.runtime.shapes import Step, TestReport
 from halext.types import ModelName
 from halext.upstream import Endpoint, Sighting
+from halext.upstreams.trace import trace
 
 
 async def try_endpoint(fleet: Fleet, endpoint: Endpoint, model: str | None) -> TestReport:
     """Every step up to the first that fails. Loads a model if none is loaded, so it may take a while."""
     steps = [
-        Step(name=probe.step, ok=probe.ok, detail=probe.detail, seconds=probe.seconds)
-        for probe in await fleet.door.trace(endpoint)
+        Step(name=milestone.stage, ok=milestone.ok, detail=milestone.detail, seconds=milestone.seconds)
+        for milestone in await trace(fleet.door, endpoint, fleet.clock)
     ]
     if all(step.ok for step in steps):
         sighting = await _look(fleet, endpoint, steps)

@@ -27,7 +27,8 @@ from halext.runtime.shapes import (
 from halext.runtime.trial import try_endpoint
 from halext.types import EndpointId, ModelName, NodeName, SecretRef
 from halext.upstream import Endpoint
-from halext.upstreams.address import parse_url
+from halext.upstreams.address import place
+from halext.upstreams.http import pin
 from halext.upstreams.kinds import detect
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -146,13 +147,13 @@ def node_name(text: str) -> NodeName:
 
 async def _endpoint(app: App, name: NodeName, url: str, params: AddNode, taken: set[EndpointId]) -> Endpoint:
     """The endpoint at `url`: its address pinned, its headers in the vault, its kind found out."""
-    address = parse_url(url)
+    spot = place(url, params.kind)
     draft = Endpoint(
         id=_endpoint_id(name, params.kind, taken),
         node=name,
         kind="ollama" if params.kind == "auto" else params.kind,
-        url=address,
-        cidrs=tuple(params.cidrs) or await app.door.pin(address),
+        url=spot.url,
+        cidrs=tuple(params.cidrs) or await pin(spot.host, spot.port),
         slots=params.slots,
         insecure=params.insecure,
     )

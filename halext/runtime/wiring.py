@@ -1,0 +1,148 @@
+"""The composition root: opens edges, builds rooms, hands each what it declared that it needs.
+
+Everything is opened on one stack; closing the house is the stack unwinding.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from halext.accounts.ledger import UsageLedger
+from halext.accounts.passwords import Passwords
+from halext.accounts.people import People
+from halext.accounts.store import UsageStore
+from halext.cluster.connect import open_cluster
+from halext.events import Event
+from halext.gateway.dispatch import Gateway, Options
+from halext.hosts.files import private_dir
+from halext.hosts.lock import DataDirLock
+from halext.nodes.prober import Prober
+from halext.nodes.registry import Registry
+from halext.nodes.store import NodeStore
+from halext.runtime import masterkey
+from halext.runtime.app import App
+from halext.runtime.background import Background
+from halext.runtime.clock import SystemClock
+from halext.runtime.settings import Settings
+from halext.storage import schema
+from halext.storage.engine import Database, open_database
+from halext.storage.scope import Scope
+from halext.types import Clock
+from halext.upstreams.http import Door
+from halext.upstreams.kinds import drivers
+from halext.vault.box import Vault
+from halext.vault.cipher import Cipher
+from halext.vault.store import SecretStore
+
+_log = logging.getLogger("halext.nodes")
+
+
+def database_url(settings: Settings) -> str:
+    """Where the database is: as set, else a file in the data directory."""
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{settings.data_dir / 'halext.db'}"
+
+
+@asynccontextmanager
+async def open_database_only(settings: Settings) -> AsyncIterator[Database]:
+    """The database as it is, whatever its schema; for `halext db`. Takes the data directory's lock on SQLite."""
+    async with AsyncExitStack() as stack:
+        private_dir(settings.data_dir)
+        if settings.database_url is None:
+            stack.enter_context(DataDirLock(settings.data_dir))
+        database = open_database(database_url(settings))
+        stack.push_async_callback(database.close)
+        yield database
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncIterator[App]:
+    """A whole house, open until the block ends; nothing in it runs on a schedule yet, and no door is open.
+
+    Raises `DataDirUnusable`, `AlreadyRunning` (another halext has this data directory), `SchemaMismatch`,
+    `DatabaseUnavailable`, `InvalidSetting` and `MissingExtra`, each with what to do.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        private_dir(settings.data_dir)
+        lock = stack.enter_context(DataDirLock(settings.data_dir))
+        background = await stack.enter_async_context(Background())
+        database = await _database(settings, stack)
+        scope = Scope(database)
+        vault = Vault(SecretStore(scope), _cipher(settings), clock)
+        cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
+        stack.push_async_callback(cluster.close)
+        people = People(scope, passwords=Passwords(), counters=cluster, clock=clock)
+        stack.push_async_callback(people.flush)
+        background.spawn(people.run(), "token usage")
+        ledger = UsageLedger(UsageStore(scope), clock)
+        stack.push_async_callback(ledger.flush)
+        background.spawn(ledger.run(), "usage ledger")
+        door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs)
+        stack.push_async_callback(door.aclose)
+        registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
+        stack.push_async_callback(registry.save_rates)
+        await registry.load()
+        prober = Prober(registry, drivers(door), clock)
+        gateway = Gateway(
+            registry=registry,
+            drivers=drivers(door),
+            clock=clock,
+            ledger=ledger,
+            options=gateway_options(settings),
+            look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
+        )
+        yield App(
+            clock=clock,
+            door=door,
+            drivers=drivers(door),
+            registry=registry,
+            prober=prober,
+            gateway=gateway,
+            settings=settings,
+            database=database,
+            vault=vault,
+            people=people,
+            ledger=ledger,
+            lock=lock,
+            background=background,
+        )
+
+
+def gateway_options(settings: Settings) -> Options:
+    """The gateway's part of the settings."""
+    return Options(
+        default_model=settings.default_model, max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s
+    )
+
+
+async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
+    """Open it, and bring a SQLite file up to date (a copy is kept); PostgreSQL is only upgraded when told to."""
+    database = open_database(database_url(settings))
+    stack.push_async_callback(database.close)
+    if database.dialect == "sqlite":
+        done = await schema.upgrade(database)
+        if done.backup:
+            logging.getLogger(__name__).info("database upgraded to %s; a copy is in %s", done.after, done.backup)
+    else:
+        await schema.require_current(database)
+    return database
+
+
+def _cipher(settings: Settings) -> Cipher:
+    return Cipher(masterkey.load(settings))
+
+
+def _publish(event: Event) -> None:
+    """Every event is a log line; alerts will listen here too."""
+    fields = {name: getattr(event, name) for name in event.__slots__ if name != "at"}
+    _log.info(type(event).__name__, extra=fields)
+
+
+def run_file(data_dir: Path) -> Path:
+    """Where a running halext says how to reach it; readable by its owner only."""
+    return data_dir / "run.json"
