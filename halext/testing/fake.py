@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from halext.testing.clock import ScaledClock
-from halext.testing.faults import Fault, Faults, Plan
+from halext.testing.faults import Fault, Faults
 from halext.testing.server import Exchange, HttpServer, Request
 from halext.testing.stream import Answer, CutShort, Ended, Shape
 from halext.testing.timeline import Entry, EntryKind, Timeline
@@ -34,7 +34,6 @@ class Call:
     number: int
     exchange: Exchange
     answer: Answer
-    plan: Plan
     body: dict[str, Any]
     model: str = ""
     is_done: bool = False
@@ -130,7 +129,7 @@ class Fake(ABC):
         await call.exchange.send(405 if wrong_method else 404, text, content_type="text/plain")
 
     async def _admit(self, call: Call) -> None:
-        """Raise Refusal, or answer and raise Ended, when the request may not come in."""
+        """Raise Refusal when the request may not come in."""
         if self.require_header is not None:
             name, value = self.require_header
             if call.request.headers.get(name.lower()) != value:
@@ -169,7 +168,7 @@ class Fake(ABC):
             self._note(call, "fault", f"{fault.kind} at {fault.step}")
 
         answer = Answer(exchange, plan, self.clock, self._shape(request.path), note)
-        call = Call(len(self.requests), exchange, answer, plan, body, self._full_name(model))
+        call = Call(len(self.requests), exchange, answer, body, self._full_name(model))
         if works:
             self._note(call, "arrival", request.path)
         return call

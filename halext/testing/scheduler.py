@@ -54,6 +54,11 @@ class _Waiter:
     runner: asyncio.Future[Runner]
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def has_left(self) -> bool:
+        """True from the moment of the cancellation; `left` is set a turn of the loop later."""
+        return self.runner.cancelled()
+
 
 class Scheduler:
     """The runners in memory and the cold loop.
@@ -132,13 +137,13 @@ class Scheduler:
         """The cold loop, for ever: one request at a time, and its load blocks all others."""
         while True:
             waiter = await self._cold.get()
-            if waiter.left.is_set():
+            if waiter.has_left:
                 continue
             try:
                 runner = await self._make_room_and_load(waiter)
             except LoadFailed as failure:
                 self._note("load_abort", waiter, str(failure))
-                if not waiter.runner.done():
+                if not waiter.has_left:
                     waiter.runner.set_exception(failure)
                 continue
             if runner is not None:
@@ -167,12 +172,9 @@ class Scheduler:
             raise
 
     def _hand_over(self, runner: Runner, waiter: _Waiter) -> None:
-        if waiter.left.is_set() or waiter.runner.done():
-            if runner.refs == 0:
-                self._went_idle(runner)
-            return
-        self._join(runner, waiter.keep_alive_s)
-        waiter.runner.set_result(runner)
+        if not waiter.has_left:
+            self._join(runner, waiter.keep_alive_s)
+            waiter.runner.set_result(runner)
 
     def _join(self, runner: Runner, keep_alive_s: float | None) -> None:
         runner.refs += 1
@@ -286,7 +288,7 @@ class Scheduler:
         await self._unless_left(waiter, fresh.model.load_s)  # the load that runs out of memory takes its time too
         if not self.loaded:
             raise LoadFailed(OUT_OF_MEMORY)
-        while self.loaded and not waiter.left.is_set():
+        while self.loaded and not waiter.has_left:
             self._unloaded.clear()
             self.expire_all()
             await self._unloaded.wait()
@@ -304,7 +306,7 @@ class Scheduler:
             passing.cancel()
             leaving.cancel()
             await asyncio.gather(passing, leaving, return_exceptions=True)
-        return not waiter.left.is_set()
+        return not waiter.has_left
 
     def _note(self, kind: EntryKind, waiter: _Waiter, detail: str = "") -> None:
         self._timeline.add(Entry(kind, self._clock.monotonic(), waiter.model.name, waiter.request, detail))

@@ -91,7 +91,7 @@ class Answer:
             await self._exchange.begin(content_type=self.shape.content_type)
         await self._exchange.end()
 
-    async def fail(self, status: int, text: str) -> None:
+    async def _fail(self, status: int, text: str) -> None:
         """The server's error: with its status before the first byte, as a last line after it."""
         if self._exchange.begun:
             await self._flush()
@@ -127,7 +127,7 @@ class Answer:
         else:
             status = fault.status or self.shape.failure_status
             usual = OUT_OF_MEMORY if fault.kind == "oom" else self.shape.texts.get(status, f"error {status}")
-            await self.fail(status, fault.text or usual)
+            await self._fail(status, fault.text or usual)
 
     async def _reset(self, due: bytes) -> None:
         await self._flush()

@@ -18,6 +18,7 @@ async def test_what_becomes_of_a_request_stands_in_the_timeline() -> None:
         httpx.AsyncClient(base_url=fake.url, verify=False) as http,
     ):
         await http.get("/api/tags")
+        assert fake.open_connections == 1
         await http.post("/api/generate", json={"model": "M", "prompt": "hi"})
         await http.post("/api/generate", json={"model": "x", "prompt": "hi"})
         kinds = ["arrival", "wait", "load_start", "load_end", "first_token", "done", "arrival", "error"]

@@ -192,6 +192,7 @@ async def test_a_full_cold_queue_answers_503_with_two_spaces(fake_ollama: Start)
         await fake.timeline.wait_for("load_start")
         asked.append(tasks.create_task(http.post("/api/generate", json={"model": "b"})))
         await fake.timeline.wait_for("wait", count=2)
+        assert fake.cold_waiting == 1
         text = "server busy, please try again.  maximum pending requests exceeded"
         assert await refusal(fake, "/api/generate", model="c") == (503, text)
         for task in asked:

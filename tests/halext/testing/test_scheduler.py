@@ -138,6 +138,21 @@ async def test_a_load_dies_with_the_one_who_waits_for_it() -> None:
         assert kinds == ["load_start", "load_abort", "load_start", "load_end"]
 
 
+async def test_one_who_leaves_with_the_runner_in_hand_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with lab() as it:
+        held = it.ask(A)
+        hand_over = it.scheduler._hand_over
+
+        def hand_over_and_leave(runner: Runner, waiter: Any) -> None:
+            hand_over(runner, waiter)
+            held.cancel()
+
+        monkeypatch.setattr(it.scheduler, "_hand_over", hand_over_and_leave)
+        await it.clock.advance(10)
+        assert held.cancelled()
+        assert it.scheduler.loaded["a"].refs == 0
+
+
 async def test_an_idle_model_leaves_after_its_keep_alive() -> None:
     async with lab(keep_alive_s=100) as it:
         runner = await it.load(A)

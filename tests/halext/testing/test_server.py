@@ -147,6 +147,24 @@ async def test_an_aborted_answer_reaches_the_client_as_a_reset() -> None:
             await reader.read()
 
 
+async def test_nothing_can_be_written_after_an_abort() -> None:
+    ended: list[type[BaseException]] = []
+
+    async def cut(exchange: Exchange) -> None:
+        exchange.abort()
+        try:
+            await exchange.send(200)
+        except ConnectionResetError as error:
+            ended.append(type(error))
+            raise
+
+    async with HttpServer(cut) as server, wire(server) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+    assert ended == [ConnectionResetError]
+
+
 async def test_a_power_cut_resets_everyone_and_the_same_port_comes_back() -> None:
     async def wait(exchange: Exchange) -> None:
         await exchange.begin()
