@@ -17,13 +17,13 @@ QUIET = ("httpx", "httpcore", "aiosqlite", "apscheduler", "alembic", "asyncio", 
 """Libraries whose chatter below a warning helps nobody, and may hold URLs with tokens."""
 
 _SECRETS = (
-    re.compile(r"\bhx[a-z]?_[A-Za-z0-9_-]{8,}"),  # halext's own tokens, sessions and codes
+    re.compile(r"hx[a-z]?_[A-Za-z0-9_-]{8,}"),  # halext's own tokens, sessions and codes
     re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(r"(?i)(?<=basic )[A-Za-z0-9+/=]{8,}"),
-    re.compile(r"\bsk-[A-Za-z0-9_-]{8,}"),  # what API keys of other services look like
-    re.compile(r"\b\d{6,12}:[A-Za-z0-9_-]{30,}"),  # Telegram bot tokens, which stand in URLs
+    re.compile(r"sk-[A-Za-z0-9_-]{8,}"),  # what API keys of other services look like
+    re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}"),  # Telegram bot tokens, which stand in URLs
     re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in a URL
-    re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"),  # Fernet keys
+    re.compile(r"[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"),  # Fernet keys
 )
 _NAMES = re.compile(r"(?i)password|passwd|secret|token|api_?key|authorization|cookie|master_key|credential")
 HIDDEN = "[hidden]"

@@ -139,6 +139,8 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
 def config_file() -> Path | None:
     """The TOML file in use: `HALEXT_CONFIG`, else `halext.toml` here, else in the user's configuration folder."""
     if named := os.environ.get(PREFIX + "CONFIG"):
+        if not Path(named).is_file():
+            raise InvalidSetting(f"HALEXT_CONFIG names {named}, which is no file.")
         return Path(named)
     folders = (Path(), Path(platformdirs.user_config_dir("halext", appauthor=False)))
     return next((folder / "halext.toml" for folder in folders if (folder / "halext.toml").is_file()), None)
@@ -154,8 +156,10 @@ def _refuse_unknown_variables() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG", PREFIX + "SECRETS_DIR"}
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else " docs/settings.md lists them all."
+            near = difflib.get_close_matches(
+                name.upper().removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], n=1
+            )
+            hint = f" Did you mean {PREFIX}{near[0]}?" if near else " docs/settings.md lists them all."
             raise InvalidSetting(f"{name} is no setting of halext.{hint}")
 
 
