@@ -104,7 +104,7 @@ async def test_an_answer_from_before_a_change_is_not_kept(
         await callers.caller_for(token)
 
 
-@pytest.mark.parametrize("credential", ["", "hx_", "Bearer x", "\ud800", tokens.make("code"), "hx_" + "'" * 43])
+@pytest.mark.parametrize("credential", ["", "hx_", "Bearer x", "\ud800", "hxc_" + "a" * 43, "hx_" + "'" * 43])
 async def test_rubbish_is_refused(callers: Callers, credential: str) -> None:
     with pytest.raises(Unauthenticated):
         await callers.caller_for(credential)
