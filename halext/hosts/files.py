@@ -1,44 +1,49 @@
-"""Files and folders that only their owner may read."""
+"""Private files and directories: only the account that halext runs as can read them."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 from halext.errors import DataDirUnusable
 
 
-def private_dir(path: Path) -> None:
-    """Make the folder, readable by its owner only, and see that it can be written.
-
-    A folder that is there already keeps its mode: `halext doctor` says so if others can read it. Raises
-    `DataDirUnusable`.
-    """
+def private_dir(path: Path) -> Path:
+    """The directory, made with mode 0700 where it was missing, and checked to be writable. Raises `DataDirUnusable`."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        trial = path / f".writable-{secrets.token_hex(4)}"
-        trial.touch(mode=0o600)
-        trial.unlink()
+        handle, probe = mkstemp(prefix=".halext-", dir=path)
+        os.close(handle)
+        Path(probe).unlink()
     except OSError as error:
-        message = f"The data directory {path} can't be written ({error.strerror}); choose another with --data."
-        raise DataDirUnusable(message) from error
+        raise _unusable(path, error) from error
+    return path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file with mode 0600, whole or not at all: readers see the old text or the new one.
+    """Write the whole file or leave the old one, with mode 0600, on the disk when this returns.
 
     Raises `DataDirUnusable`.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        handle, name = mkstemp(prefix=f".{path.name}-", dir=path.parent)  # mkstemp makes it 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise DataDirUnusable(f"{path} can't be written: {error.strerror}.") from error
+        raise _unusable(path.parent, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> DataDirUnusable:
+    return DataDirUnusable(
+        f"halext can't write in {path}: {error.strerror or error}. Choose another directory with --data or HALEXT_DATA_DIR."
+    )
