@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import JSON, BigInteger, Boolean, Double, ForeignKey, Integer, String, delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from halext.nodes.types import Cordon, Node, Rates
@@ -80,11 +79,11 @@ class NodeStore:
         async with self._scope.write() as session:
             row = await session.get(NodeRow, node.name)
             if row is None:
-                row = NodeRow(name=node.name, builtin=node.builtin, created_at=node.created_at)
+                row = NodeRow(name=node.name, builtin=node.builtin, created_at=node.created_at, endpoints=[])
                 session.add(row)
             row.memory_bytes, row.tags = node.memory_bytes, list(node.tags)
             row.cordon, row.cordon_until = str(node.cordon), node.cordon_until
-            known = {endpoint.id: endpoint for endpoint in await _endpoints(session, node.name)}
+            known = {endpoint.id: endpoint for endpoint in row.endpoints}
             row.endpoints = [_row(endpoint, known.get(endpoint.id), i) for i, endpoint in enumerate(node.endpoints)]
 
     async def delete(self, name: NodeName) -> None:
@@ -108,10 +107,6 @@ class NodeStore:
                 if endpoint in known:
                     measured = {key: getattr(values, key) for key in _MEASURED}
                     await session.merge(RateRow(endpoint=endpoint, model=model, **measured))
-
-
-async def _endpoints(session: AsyncSession, node: NodeName) -> Sequence[EndpointRow]:
-    return (await session.scalars(select(EndpointRow).where(EndpointRow.node == node))).all()
 
 
 def _row(endpoint: Endpoint, row: EndpointRow | None, position: int) -> EndpointRow:

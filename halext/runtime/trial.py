@@ -42,7 +42,8 @@ async def _look(fleet: Fleet, endpoint: Endpoint, steps: list[Step]) -> Sighting
         Step(name="auth", ok=True, detail="with stored headers" if endpoint.secret else "none needed"),
         Step(name="protocol", ok=True, detail=f"{endpoint.kind} {sighting.version}".strip(), seconds=seconds),
     ]
-    found = f"{len(sighting.models)} models" if sighting.models else "no models; pull one on the node"
+    count = len(sighting.models)
+    found = f"{count} model{'' if count == 1 else 's'}" if count else "no models; pull one on the node"
     steps.append(Step(name="model list", ok=bool(sighting.models), detail=found))
     return sighting if sighting.models else None
 
