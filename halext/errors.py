@@ -121,6 +121,11 @@ class MethodNotAllowed(UsageError):
     code = "method_not_allowed"
     status = 405
 
+    def __init__(self, message: str | None = None, *, allow: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.allow = allow
+        """The methods that it takes."""
+
 
 class NotOffered(UsageError):
     """halext does not offer this operation to clients; an administrator manages models with `halext node`."""

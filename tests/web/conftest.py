@@ -135,8 +135,10 @@ class House:
 class OpenHouse(Protocol):
     """Opens a house that listens."""
 
-    async def __call__(self, *, clock: Clock | None = None, builtin: bool = False, **settings: Any) -> House:
-        """The house; it is closed after the test."""
+    async def __call__(
+        self, *, clock: Clock | None = None, builtin: bool = False, people: bool = True, **settings: Any
+    ) -> House:
+        """The house, with the admin Ada and the member Mia unless told otherwise; it is closed after the test."""
 
 
 @pytest.fixture(scope="session")
@@ -202,13 +204,24 @@ async def listening(app: App) -> AsyncIterator[None]:
         await asyncio.gather(serving, watching, return_exceptions=True)
 
 
+async def _move_in(app: App) -> str:
+    """Ada and Mia, and an API token of Mia's."""
+    await app.people.claim_first_admin(await app.people.first_admin_code() or "", "Ada", "correct horse")
+    await app.people.add_user("Mia", Role.MEMBER, "battery staple")
+    session, _ = await app.people.sign_in("Mia", "battery staple")
+    token, _ = await app.people.create_token(await app.people.caller_for(session), "tests")
+    return token
+
+
 @pytest.fixture
 async def open_house(tmp_path: Path, empty_house: Path) -> AsyncIterator[OpenHouse]:
     """Opens houses with settings of the test's choice."""
     doors: list[Any] = []
     databases: list[Database] = []
 
-    async def open_it(*, clock: Clock | None = None, builtin: bool = False, **settings: Any) -> House:
+    async def open_it(
+        *, clock: Clock | None = None, builtin: bool = False, people: bool = True, **settings: Any
+    ) -> House:
         database = open_database(f"sqlite:///{shutil.copy(empty_house, tmp_path / f'{len(doors)}.db')}")
         databases.append(database)
         script = Script()
@@ -217,11 +230,7 @@ async def open_house(tmp_path: Path, empty_house: Path) -> AsyncIterator[OpenHou
         endpoint = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://127.0.0.1:1", slots=4)
         await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
         app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())
-        admin = await app.people.claim_first_admin(await app.people.first_admin_code() or "", "Ada", "correct horse")
-        await app.people.add_user("Mia", Role.MEMBER, "battery staple")
-        member = await app.people.caller_for((await app.people.sign_in("Mia", "battery staple"))[0])
-        token, _ = await app.people.create_token(member, "tests")
-        assert admin.role is Role.ADMIN
+        token = await _move_in(app) if people else ""
         door = listening(app)
         await door.__aenter__()
         doors.append(door)

@@ -109,6 +109,7 @@ async def test_a_wrong_method_is_405_and_says_which_are_right(stranger: httpx.As
     answer = await stranger.get("/v1/chat/completions")
     assert answer.status_code == 405
     assert "POST" in answer.json()["error"]["message"]
+    assert answer.headers["allow"] == "POST"
 
 
 async def test_people_get_a_page_for_an_error(stranger: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from halext.dialects.ollama.client import error_body as ollama_body
 from halext.dialects.openai.answers import error_body as openai_body
-from halext.errors import HalextError, Unauthenticated
+from halext.errors import HalextError, MethodNotAllowed, Unauthenticated
 from halext.types import Json, RequestId
 from halext_web.visit import Visit
 
@@ -43,6 +43,8 @@ async def response(
         answer = _json(problem(error, visit.id), error, PROBLEM)
     if error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = ", ".join(error.allow)
     if isinstance(error, Unauthenticated):
         # Not `Basic`, which is taken too: browsers would ask for a name and password in a window of their own.
         answer.headers["WWW-Authenticate"] = 'Bearer realm="halext"'

@@ -85,7 +85,8 @@ class Table:
             methods, values = self._match(scope["raw_path"].decode("ascii", "replace"))
         if entry := methods.get("GET" if method == "HEAD" else method):
             return entry, values
-        raise MethodNotAllowed(f"{path} does not take {method}; it takes {', '.join(sorted(methods))}.")
+        allow = tuple(sorted(methods))
+        raise MethodNotAllowed(f"{path} does not take {method}; it takes {', '.join(allow)}.", allow=allow)
 
     def _match(self, raw_path: str) -> tuple[dict[str, Route], dict[str, str]]:
         # Matched before unquoting, so that a name may hold a quoted slash.
