@@ -1,0 +1,76 @@
+"""Which kind of server listens at an address, and the driver for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+
+from halext.dialects import failures
+from halext.dialects.ollama import listing as ollama_listing
+from halext.dialects.openai import listing as openai_listing
+from halext.errors import BadAnswer, UpstreamError
+from halext.types import Kind
+from halext.upstream import Driver, Drivers, Endpoint
+from halext.upstreams.http import PROBE, Answer, Door
+from halext.upstreams.ollama import OllamaDriver
+from halext.upstreams.openai import OpenAIDriver
+from halext.upstreams.streaming import at, naming
+
+_QUESTIONS: Mapping[Kind, str] = {"halext": "/hx/me", "ollama": "/api/version", "openai": "/v1/models"}
+"""What each kind is asked. halext is asked first, since it answers the questions of the others too."""
+
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+def drivers(door: Door) -> Drivers:
+    """One driver per kind, all through `door`."""
+    ollama = OllamaDriver(door)
+    made: Mapping[Kind, Driver] = {"ollama": ollama, "openai": OpenAIDriver(door), "halext": ollama}
+
+    def driver_for(kind: Kind) -> Driver:
+        return made[kind]
+
+    return driver_for
+
+
+async def detect(door: Door, endpoint: Endpoint) -> Kind:
+    """The kind of server at the endpoint's address; the kind that `endpoint` itself names is not looked at.
+
+    Raises `Unreachable` or `TimedOut` when nothing answers, `KeyRefused` when the server wants a key or another Host
+    before it says more, and `BadAnswer` when it is none of the kinds that halext knows.
+    """
+    refusal: UpstreamError | None = None
+    answer: Answer | None = None
+    for kind, path in _QUESTIONS.items():
+        with naming(endpoint):
+            answer = await door.request(replace(endpoint, kind=kind), "GET", path, deadlines=PROBE)
+        if _is(kind, answer):
+            return kind
+        if answer.status in _REFUSED:
+            refusal = failures.parse_failure(answer.status, answer.body)
+    if refusal is not None:
+        raise at(endpoint, refusal)
+    raise at(endpoint, BadAnswer(_stranger(answer)))
+
+
+def _is(kind: Kind, answer: Answer) -> bool:
+    """Whether this is how a server of that kind answers its question."""
+    if kind == "halext":  # its own mark is on every answer, whoever asks
+        return "x-halext-request" in answer.headers
+    parse = ollama_listing.parse_version if kind == "ollama" else openai_listing.parse_models
+    if answer.status != HTTPStatus.OK:
+        return False
+    try:
+        parse(answer.body)
+    except BadAnswer:
+        return False
+    return True
+
+
+def _stranger(answer: Answer | None) -> str:
+    status = f" (GET {_QUESTIONS['openai']}: status {answer.status})" if answer else ""
+    return (
+        f"This address answers, but neither as Ollama nor as an OpenAI-like server{status}; "
+        "check the port, or name the kind with --kind."
+    )
