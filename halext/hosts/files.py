@@ -44,6 +44,5 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> DataDirUnusable:
-    return DataDirUnusable(
-        f"halext can't write in {path}: {error.strerror or error}. Choose another directory with --data or HALEXT_DATA_DIR."
-    )
+    why = error.strerror or error
+    return DataDirUnusable(f"halext can't write in {path}: {why}. Choose another with --data or HALEXT_DATA_DIR.")

@@ -208,6 +208,18 @@ def only(address: Address | str) -> str:
     return str(ipaddress.ip_network(address))
 
 
+def pinned(spot: Place, cidrs: Iterable[str]) -> tuple[Network, ...]:
+    """The networks that a node at this place may live in.
+
+    Whoever wrote an address instead of a name, or `localhost`, has said where the node is: that counts as pinned.
+    """
+    if mine := networks(cidrs):
+        return mine
+    if spot.literal is not None:
+        return networks((only(spot.literal),))
+    return LOOPBACK if spot.host == "localhost" else ()
+
+
 def refusal(text: str, scheme: Scheme, port: int, rule: Rule) -> str | None:
     """Why a connection to this literal address is not made; None when it may be."""
     try:

@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from halext.errors import BadAnswer, HalextError, InvalidInput, TimedOut, Unreachable
 from halext.types import Clock, EndpointId
 from halext.upstream import Endpoint, Reveal
-from halext.upstreams.address import Place, Rule, networks, only, place, refusal, unwrapped_text
+from halext.upstreams.address import Place, Rule, networks, only, pinned, place, refusal, unwrapped_text
 from halext.upstreams.allowed import is_allowed
 from halext.upstreams.secrets import SecretHeaders
 
@@ -34,8 +34,8 @@ READ_BUFFER = 64 * 1024
 """aiohttp stops reading a socket when twice this much waits for us: what a stream may hold in memory."""
 KEEP_ALIVE_S = 4.0
 """An idle connection is dropped before llama.cpp's server, which waits 5 s, drops it under a request."""
+_STATUSES, _REDIRECTS = range(200, 600), range(300, 400)
 _PLAIN = {"accept-encoding": "identity"}
-OK, REDIRECT, CLIENT_ERROR, MAX_STATUS = 200, 300, 400, 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +193,8 @@ class Door:
 
     def rule_for(self, endpoint: Endpoint) -> Rule:
         """Where this endpoint's address may lie."""
-        spot = place(endpoint.url)
-        pinned = networks(endpoint.cidrs)
-        if not pinned and spot.literal is not None:
-            pinned = networks((only(spot.literal),))  # whoever wrote an address has said where the node is
-        if not pinned and spot.host == "localhost":
-            pinned = networks(("127.0.0.0/8", "::1/128"))
-        return Rule(pinned + self._node_networks, self._own, endpoint.insecure)
+        own_networks = pinned(place(endpoint.url), endpoint.cidrs)
+        return Rule(own_networks + self._node_networks, self._own, endpoint.insecure)
 
     def _connect(self, endpoint: Endpoint) -> tuple[Place, aiohttp.ClientSession]:
         spot = place(endpoint.url)
@@ -247,7 +242,7 @@ class Stream:
                     break
             else:
                 return bytes(body)
-        raise _bad(self._endpoint, f"sent an answer of more than {max_body:,} bytes")
+        raise _bad(self._endpoint, f"sent an answer of more than {max_body:,} bytes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,24 +281,21 @@ class _CheckedResolver(AbstractResolver):
     def check(self, address: str) -> None:
         """Raise `Unreachable` unless halext may connect there."""
         if why := refusal(address, self._place.scheme, self._place.port, self._rule):
-            raise _unreachable(self._endpoint, f"may not be contacted: {why}")
+            raise _unreachable(self._endpoint, f"may not be contacted: {why}.")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        del family  # never narrowed here: every address of the name is judged
         addresses = await self._ask(host, port)
         for address in addresses:
             self.check(address)
-        return [_resolved(host, unwrapped_text(address), port) for address in addresses]
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in map(unwrapped_text, addresses)
+        ]
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-def _resolved(host: str, address: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
 
 
 @dataclass(slots=True)
@@ -363,14 +355,14 @@ async def _send(line: _Line, call: _Call, secret: Mapping[str, str], connect_s: 
 
 
 def _check_head(endpoint: Endpoint, response: aiohttp.ClientResponse) -> None:
-    if REDIRECT <= response.status < CLIENT_ERROR:
-        raise _bad(endpoint, "redirect refused: the server sent halext elsewhere; give the address it really has")
-    if not OK <= response.status < MAX_STATUS:
-        raise _bad(endpoint, f"answered with status {response.status}, which ends no request")
+    if response.status in _REDIRECTS:
+        raise _bad(endpoint, "redirect refused: the server sent halext elsewhere; give the address it really has.")
+    if response.status not in _STATUSES:
+        raise _bad(endpoint, f"answered with status {response.status}, which ends no request.")
     if sum(len(name) + len(value) for name, value in response.raw_headers) > MAX_HEAD:
-        raise _bad(endpoint, f"sent more than {MAX_HEAD:,} bytes of headers")
+        raise _bad(endpoint, f"sent more than {MAX_HEAD:,} bytes of headers.")
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in {"identity", ""}:
-        raise _bad(endpoint, "sent a compressed answer though halext asked for a plain one")
+        raise _bad(endpoint, "sent a compressed answer though halext asked for a plain one.")
 
 
 @contextmanager
@@ -390,28 +382,22 @@ def _translated(endpoint: Endpoint, error: aiohttp.ClientError | OSError) -> Hal
             message = f"{endpoint.node} did not answer in time."
             return TimedOut(message, node=endpoint.node, endpoint=endpoint.id)
         case aiohttp.ClientConnectorDNSError():
-            return _unreachable(
-                endpoint, "can't be found: its name can't be resolved; check the name or use an address"
-            )
+            return _unreachable(endpoint, "can't be found under its name; check the name or use an address.")
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return _unreachable(endpoint, "has no TLS certificate that this machine trusts for its name")
+            return _unreachable(endpoint, "has no TLS certificate that this machine trusts for its name.")
         case ConnectionRefusedError() | aiohttp.ClientConnectorError():
             return _unreachable(endpoint, "refuses the connection; is its server running?")
-        case aiohttp.ClientPayloadError() if not _is_cut_short(error):
-            return _bad(endpoint, "sent a body that is not well-formed HTTP")
+        case aiohttp.ClientPayloadError() if "Not enough data" not in str(error):
+            return _bad(endpoint, "sent a body that is not well-formed HTTP.")
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            return _bad(endpoint, "sent an answer that is not HTTP")
+            return _bad(endpoint, "sent an answer that is not HTTP.")
         case _:
-            return _unreachable(endpoint, "closed the connection before its answer was whole")
-
-
-def _is_cut_short(error: aiohttp.ClientPayloadError) -> bool:
-    return "Not enough data" in str(error)
+            return _unreachable(endpoint, "closed the connection before its answer was whole.")
 
 
 def _unreachable(endpoint: Endpoint, what: str) -> Unreachable:
-    return Unreachable(f"{endpoint.node} ({endpoint.url}) {what}.", node=endpoint.node, endpoint=endpoint.id)
+    return Unreachable(f"{endpoint.node} ({endpoint.url}) {what}", node=endpoint.node, endpoint=endpoint.id)
 
 
 def _bad(endpoint: Endpoint, what: str) -> BadAnswer:
-    return BadAnswer(f"{endpoint.node} ({endpoint.url}) {what}.", node=endpoint.node, endpoint=endpoint.id)
+    return BadAnswer(f"{endpoint.node} ({endpoint.url}) {what}", node=endpoint.node, endpoint=endpoint.id)
