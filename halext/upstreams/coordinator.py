@@ -39,7 +39,7 @@ class _Extended(msgspec.Struct):
 
 _FAILURE = msgspec.json.Decoder(_Failure)
 _EXTENDED = msgspec.json.Decoder(_Extended)
-_JSON = msgspec.json.Decoder(Any)
+_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 _FINE = range(200, 300)
 
 
@@ -57,8 +57,7 @@ class Coordinator:
         """The JSON that a route under `/hx/` answers; None for an empty answer."""
         with naming(self._endpoint):
             answer = await self._request(method, path, None if body is None else msgspec.json.encode(body))
-            told: Json = reading.from_node(_JSON, answer) if answer else None
-            return told
+            return reading.from_node(_JSON, answer or b"null")
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that the caller may use."""
