@@ -21,6 +21,7 @@ async def fake() -> AsyncIterator[FakeOllama]:
     async with FakeOllama(
         [FakeModel("llama3.2:3b", parameters={"temperature": 0.5}), EMBEDDER],
         library=["tinyllama"],
+        keep_alive_s=1e7,
         clock=ScaledClock(1000),
     ) as server:
         yield server
@@ -64,14 +65,14 @@ async def test_the_official_client_lists_and_shows_models(client: ollama.AsyncCl
 async def test_ps_shows_what_is_in_memory_longest_expiry_first(client: ollama.AsyncClient, fake: FakeOllama) -> None:
     assert (await client.ps()).models == []
     await client.generate("llama3.2:3b", keep_alive=-1)
-    await client.embed("nomic-embed-text", "x", keep_alive="10m")
+    await client.embed("nomic-embed-text", "x", keep_alive="200h")
     for_ever, soon = (await client.ps()).models
     assert (for_ever.name, soon.name) == ("llama3.2:3b", "nomic-embed-text:latest")
     assert for_ever.expires_at
     assert for_ever.expires_at.year > 2300
     assert soon.expires_at
     left_s = soon.expires_at.timestamp() - fake.clock.now()
-    assert 0 < left_s <= 600
+    assert 0 < left_s <= 200 * 3600
     assert (for_ever.size, for_ever.size_vram, for_ever.context_length) == (2 * 10**9, 2 * 10**9, 4096)
     assert fake.loaded == ["llama3.2:3b", "nomic-embed-text:latest"]
 

@@ -9,7 +9,7 @@ import httpx
 import ollama
 import pytest
 
-from halext.testing.clock import ScaledClock
+from halext.testing.clock import ManualClock, ScaledClock
 from halext.testing.faults import FaultKind
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
@@ -26,7 +26,7 @@ Start = Callable[..., Awaitable[FakeOllama]]
 
 @pytest.fixture
 async def fake(fake_ollama: Start) -> FakeOllama:
-    return await fake_ollama(MODELS, clock=ScaledClock(1000))
+    return await fake_ollama(MODELS, clock=ScaledClock(1000), keep_alive_s=1e7)
 
 
 async def lines(fake: FakeOllama, path: str, **body: Any) -> list[dict[str, Any]]:
@@ -199,18 +199,19 @@ async def test_a_full_cold_queue_answers_503_with_two_spaces(fake_ollama: Start)
             task.cancel()
 
 
-async def test_slots_and_the_rest_term(fake_ollama: Start) -> None:
-    model = FakeModel("m", script=["x"] * 100, tokens_per_s=10, load_s=0)
-    fake = await fake_ollama([model], slots=1, clock=ScaledClock(1000))
-    await lines(fake, "/api/generate", model="m")
-    async with asyncio.TaskGroup() as tasks:
-        both = [tasks.create_task(chat(fake, f"{n}")) for n in range(2)]
-    rests = sorted(
-        last["total_duration"] - last["load_duration"] - last["prompt_eval_duration"] - last["eval_duration"]
-        for last in (task.result()[-1] for task in both)
-    )
-    assert rests[0] == pytest.approx(0, abs=1000)
-    assert rests[1] > 9e9  # the second waited for the ten seconds of the first
+async def test_the_wait_for_a_slot_is_the_rest_of_the_total(fake_ollama: Start, manual_clock: ManualClock) -> None:
+    model = FakeModel("m", script=["x"] * 3, tokens_per_s=10, load_s=0)
+    fake = await fake_ollama([model], clock=manual_clock)
+    async with fake.occupied("m"):
+        asked = asyncio.create_task(chat(fake))
+        await fake.timeline.wait_for("wait", count=2)  # the first was the load
+        await manual_clock.advance(7)
+    while not asked.done():
+        await manual_clock.advance(0.1)
+        await asyncio.sleep(0.001)  # the bytes take their time, whatever the clock says
+    last = asked.result()[-1]
+    rest = last["total_duration"] - last["load_duration"] - last["prompt_eval_duration"] - last["eval_duration"]
+    assert rest == pytest.approx(7e9)
     assert [entry.detail for entry in fake.timeline.of("wait")] == ["cold", "slot"]
 
 
@@ -237,7 +238,7 @@ async def test_a_hundred_streams_at_once(fake_ollama: Start) -> None:
 
 
 async def test_before_030_a_cached_prompt_has_no_count(fake_ollama: Start) -> None:
-    fake = await fake_ollama(["m"], version="0.13.5", clock=ScaledClock(1000))
+    fake = await fake_ollama(["m"], version="0.13.5", clock=ScaledClock(1000), keep_alive_s=1e7)
     assert "prompt_eval_count" in (await chat(fake))[-1]
     assert "prompt_eval_count" not in (await chat(fake))[-1]
 

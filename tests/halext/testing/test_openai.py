@@ -10,7 +10,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from halext.testing.clock import ScaledClock
+from halext.testing.clock import ManualClock, ScaledClock
 from halext.testing.models import FakeModel
 from halext.testing.openai import FakeOpenAI
 from halext.testing.openai_replies import Flavour
@@ -194,13 +194,13 @@ async def test_a_wrong_key(fake_openai: Start, flavour: Flavour) -> None:
         assert (await client.models.list()).data
 
 
-async def test_llama_cpp_loads_first(fake_openai: Start) -> None:
-    fake = await fake_openai(["m"], load_s=50, clock=ScaledClock(100))
+async def test_llama_cpp_loads_first(fake_openai: Start, manual_clock: ManualClock) -> None:
+    fake = await fake_openai(["m"], load_s=50, clock=manual_clock)
     async with httpx.AsyncClient(base_url=fake.url, verify=False) as http:
         early = await http.get("/health")
         assert early.status_code == 503
         assert early.json()["error"] == {"code": 503, "message": "Loading model", "type": "unavailable_error"}
-        await fake.clock.sleep(51)
+        await manual_clock.advance(50)
         assert (await http.get("/health")).json() == {"status": "ok"}
 
 

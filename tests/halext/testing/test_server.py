@@ -115,23 +115,21 @@ async def test_a_handler_is_cancelled_as_soon_as_its_client_leaves() -> None:
 
 
 async def test_a_slow_reader_holds_up_the_writer() -> None:
-    written = 0
+    held_up = asyncio.Event()
 
     async def much(exchange: Exchange) -> None:
-        nonlocal written
         await exchange.begin()
-        for _ in range(1000):
-            await exchange.write(b"x" * 65536)
-            written += 1
+        for _ in range(1000):  # far more than the buffers of both sockets take
+            try:
+                await asyncio.wait_for(exchange.write(b"x" * 65536), 0.1)
+            except TimeoutError:
+                held_up.set()
+                return
 
     async with HttpServer(much) as server, wire(server) as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
-        before = -1
-        while before != written:  # the sockets' own buffers fill up first
-            before = written
-            await asyncio.sleep(0.02)
-        assert written < 1000
+        await asyncio.wait_for(held_up.wait(), 5)
 
 
 async def test_an_aborted_answer_reaches_the_client_as_a_reset() -> None:
