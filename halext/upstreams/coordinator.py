@@ -57,7 +57,8 @@ class Coordinator:
         """The JSON that a route under `/hx/` answers; None for an empty answer."""
         with naming(self._endpoint):
             answer = await self._request(method, path, None if body is None else msgspec.json.encode(body))
-            return reading.from_node(_JSON, answer or b"null")
+            told: Json = reading.from_node(_JSON, answer or b"null")
+            return told
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models that the caller may use."""
