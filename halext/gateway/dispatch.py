@@ -105,7 +105,7 @@ class Gateway:
         self._line: Line[Placed] = Line(self._options.max_waiting)
         self._expected: dict[str, float] = {}
         self._awaiting_first: dict[EndpointId, set[asyncio.Timeout]] = {}
-        self._boot, self._counter = secrets.token_hex(5), count(1)
+        self._boot, self._counter, self._turns = secrets.token_hex(5), count(1), count()
         registry.listen(self._on_change)
 
     # --- what doors call ---
@@ -338,7 +338,7 @@ class Gateway:
         return field_
 
     def _candidates(self, serving: policy.Serving) -> list[Candidate]:
-        turn = next(self._counter)
+        turn = next(self._turns)
         return [self._candidate(state, info, tie=(turn + i) % len(serving)) for i, (state, info) in enumerate(serving)]
 
     def _candidate(self, state: EndpointState, info: ModelInfo, *, tie: int) -> Candidate:

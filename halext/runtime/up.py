@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 
 from halext._version import __version__
 from halext.errors import HalextError
+from halext.hosts.llama import BuiltinModel
 from halext.runtime import builtin, schedule, service
 from halext.runtime.app import App
 from halext.runtime.settings import Settings
@@ -32,17 +33,19 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings))
         app.local_token = secrets.token_urlsafe(32)
-        await builtin.provide(app, stack, say)
+        model = await builtin.provide(app, say)
         scheduler = schedule.start(app)
         stack.callback(scheduler.shutdown, wait=False)
-        await _first_look(app)
+        await _first_look(app, model)
         await _serve(app, services, say)
         say("halext has stopped.")
 
 
-async def _first_look(app: App) -> None:
+async def _first_look(app: App, model: BuiltinModel | None) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(FIRST_LOOK_S):
+            if model is not None:
+                await model.child.wait_ready()
             await app.prober.refresh(max_age_s=0)
 
 
