@@ -1,0 +1,1 @@
+"""What is fast is shown here: figures of one run on one machine, never a test."""

@@ -1,0 +1,89 @@
+"""Import time and memory of the library; start time and idle memory of `halext up`.
+
+Run by `make bench`. Every figure is the best of several runs: noise only ever adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+MIB = 1024 * 1024
+READY = re.compile(r"is ready")
+
+
+def imported(statement: str) -> tuple[float, float]:
+    """Seconds that `statement` takes in a fresh interpreter, and MiB that are resident afterwards."""
+    code = (
+        "import resource, sys, time\n"
+        "began = time.perf_counter()\n"
+        f"{statement}\n"
+        "seconds = time.perf_counter() - began\n"
+        "scale = 1 if sys.platform == 'darwin' else 1024\n"
+        "print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    return float(out[0]), float(out[1]) / MIB
+
+
+def memory(pid: int) -> tuple[float, float]:
+    """Resident and proportional MiB of a process (Linux)."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = {key: int(value) / 1024 for key, value in re.findall(r"^(Rss|Pss):\s+(\d+) kB", text, re.MULTILINE)}
+    return found["Rss"], found["Pss"]
+
+
+def started(arguments: list[str], settle_s: float) -> tuple[float, float, float]:
+    """Seconds from the command to "is ready", then resident and proportional MiB after a while of doing nothing."""
+    with tempfile.TemporaryDirectory() as data:
+        command = [sys.executable, "-m", "halext", "up", "--port", "0", "--data", data, *arguments]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if READY.search(line):
+                    break
+            else:
+                raise SystemExit("halext up did not become ready")
+            seconds = time.perf_counter() - began
+            time.sleep(settle_s)
+            return seconds, *memory(process.pid)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=40)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="runs per figure")
+    parser.add_argument("--settle", type=float, default=8.0, help="idle seconds before memory is read")
+    options = parser.parse_args()
+    print(f"python {sys.version.split()[0]}, {os.cpu_count()} cores, best of {options.runs}")
+    rows = {
+        "python alone": "pass",
+        "import halext": "import halext",
+        "halext.connect named": "import halext; halext.connect",
+    }
+    for name, statement in rows.items():
+        runs = [imported(statement) for _ in range(options.runs)]
+        print(f"{name:<34}{min(r[0] for r in runs) * 1000:8.1f} ms {min(r[1] for r in runs):8.1f} MiB")
+    for name, arguments in {"halext up --no-demo": ["--no-demo"], "halext up (built-in model)": ["--demo"]}.items():
+        seen = [started(arguments, options.settle) for _ in range(max(1, options.runs // 2))]
+        rss, pss = min(s[1] for s in seen), min(s[2] for s in seen)
+        print(f"{name:<34}{min(s[0] for s in seen):8.2f} s  {rss:8.1f} MiB resident, {pss:.1f} MiB proportional")
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"(this took {children.ru_utime + children.ru_stime:.0f} s of processor time)")
+
+
+if __name__ == "__main__":
+    main()
