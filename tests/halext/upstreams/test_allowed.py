@@ -1,0 +1,61 @@
+"""No spelling of a path leads a node to anything that halext does not mean to ask."""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halext.types import Kind
+from halext.upstreams.allowed import ALLOWED, is_allowed
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_changes_a_node_is_on_no_list(kind: Kind) -> None:
+    for path in ("/api/pull", "/api/delete", "/api/create", "/api/push", "/api/copy", "/api/blobs/x", "/v1/files"):
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            assert not is_allowed(kind, method, path)
+    assert all(is_allowed(kind, method, path) for method, path in ALLOWED[kind])
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/hx/me", True),
+        ("/hx/answers/12/log", True),
+        ("/hx/nodes/gaming-pc.lan", True),
+        ("/hx/models/llama3.2:3b?node=mac&n=1", True),
+        ("/hx", False),
+        ("/hx/", False),
+        ("/hx//me", False),
+        ("/hx/../api/delete", False),
+        ("/hx/./me", False),
+        ("/hx/a/..", False),
+        ("/hx/..?x", False),
+        ("/hx/%2e%2e/api/delete", False),
+        ("/hx/me#x", False),
+        ("/hx/me?x\r\nY: z", False),
+        ("/hx/me\n", False),
+        ("/hx/me ", False),
+        ("//evil/hx/me", False),
+        ("http://evil/hx/me", False),
+    ],
+)
+def test_paths_of_another_halext(path: str, allowed: bool) -> None:
+    assert is_allowed("halext", "GET", path) is allowed
+    assert not is_allowed("ollama", "GET", path)
+    assert not is_allowed("halext", "TRACE", path)
+
+
+@given(st.text(alphabet="/.%2eEhx\\:?#@ \r\nabc", max_size=20))
+def test_an_allowed_path_has_one_meaning(tail: str) -> None:
+    path = "/hx/" + tail
+    if is_allowed("halext", "POST", path):
+        bare = path.partition("?")[0]
+        assert not re.search(r"//|/\.{1,2}(/|$)|[%\\#\s]", bare)
+        assert not re.search(r"[\s#\\]", path)
