@@ -45,5 +45,5 @@ Event = EndpointEjected | EndpointReadmitted | StatusChanged
 class Publish(Protocol):
     """Hands an event to whoever listens; never waits and never fails."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Publish one event."""

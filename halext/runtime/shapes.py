@@ -96,7 +96,7 @@ class NodeInfo(Struct, frozen=True):
     endpoints: list[EndpointInfo]
 
 
-class TestNode(Params, frozen=True):
+class TryNode(Params, frozen=True):
     """Test a node from its name to its first token, with this model or any that it has."""
 
     name: str
@@ -112,7 +112,7 @@ class Step(Struct, frozen=True):
     seconds: float | None = None
 
 
-class TestReport(Struct, frozen=True):
+class TrialReport(Struct, frozen=True):
     """How far a test of a node came; it ends with the first step that failed."""
 
     node: str

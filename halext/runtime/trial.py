@@ -8,13 +8,13 @@ from halext.errors import KeyRefused, UpstreamError
 from halext.messages import ChatRequest, Message, Sampling
 from halext.nodes.policy import can_chat
 from halext.runtime.app import Fleet
-from halext.runtime.shapes import Step, TestReport
+from halext.runtime.shapes import Step, TrialReport
 from halext.types import ModelName
 from halext.upstream import Endpoint, Sighting
 from halext.upstreams.trace import trace
 
 
-async def try_endpoint(fleet: Fleet, endpoint: Endpoint, model: str | None) -> TestReport:
+async def try_endpoint(fleet: Fleet, endpoint: Endpoint, model: str | None) -> TrialReport:
     """Every step up to the first that fails. Loads a model if none is loaded, so it may take a while."""
     steps = [
         Step(name=milestone.stage, ok=milestone.ok, detail=milestone.detail, seconds=milestone.seconds)
@@ -24,7 +24,7 @@ async def try_endpoint(fleet: Fleet, endpoint: Endpoint, model: str | None) -> T
         sighting = await _look(fleet, endpoint, steps)
         if sighting is not None:
             await _speak(fleet, endpoint, sighting, model, steps)
-    return TestReport(node=endpoint.node, endpoint=endpoint.id, ok=all(step.ok for step in steps), steps=steps)
+    return TrialReport(node=endpoint.node, endpoint=endpoint.id, ok=all(step.ok for step in steps), steps=steps)
 
 
 async def _look(fleet: Fleet, endpoint: Endpoint, steps: list[Step]) -> Sighting | None:

@@ -20,8 +20,8 @@ from halext.runtime.shapes import (
     Named,
     NodeInfo,
     Nothing,
-    TestNode,
-    TestReport,
+    TryNode,
+    TrialReport,
     UnloadModel,
 )
 from halext.runtime.trial import try_endpoint
@@ -78,7 +78,7 @@ async def add_node(app: App, caller: Caller, params: AddNode) -> NodeInfo:
 
 
 @operation("POST", "/hx/nodes/{name}/test", Permission.MANAGE_NODES)
-async def test_node(app: App, caller: Caller, params: TestNode) -> list[TestReport]:
+async def try_node(app: App, caller: Caller, params: TryNode) -> list[TrialReport]:
     """Go through every step from the name to the first token, and stop at the one that fails."""
     del caller
     node = app.registry.node(params.name)

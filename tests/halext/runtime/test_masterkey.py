@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from halext.errors import InvalidSetting
+from halext.runtime import masterkey
+from halext.runtime.settings import Settings
+from halext.vault.cipher import new_key
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+def test_the_first_start_makes_a_key_that_stays(settings: Settings) -> None:
+    (key,) = masterkey.load(settings)
+    assert masterkey.load(settings) == (key,)
+    assert (settings.data_dir / "master.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_in_the_settings_is_used_and_not_written(tmp_path: Path) -> None:
+    old, new = new_key(), new_key()
+    given = Settings(data_dir=tmp_path, master_key=SecretStr(f"{new}, {old}"))
+    assert masterkey.load(given) == (new, old)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="does not exist"):
+        masterkey.load(Settings(data_dir=tmp_path, master_key_file=tmp_path / "nowhere"))
+
+
+def test_a_new_key_goes_in_front(settings: Settings) -> None:
+    (old,) = masterkey.load(settings)
+    keys = masterkey.add(settings)
+    assert keys[1:] == (old,)
+    assert masterkey.load(settings) == keys
+
+
+def test_a_key_in_the_settings_is_not_ours_to_change(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="HALEXT_MASTER_KEY"):
+        masterkey.add(Settings(data_dir=tmp_path, master_key=SecretStr(new_key())))
