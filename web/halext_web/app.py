@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from halext.runtime.app import App
-from halext_web import health
-from halext_web.api import hx, ollama, openai, openapi, session
+from halext_web import health, session
+from halext_web.api import hx, ollama, openai, openapi
 from halext_web.credentials import Doorkeeper
 from halext_web.frame import Frame
 from halext_web.pages import account, chat, docs, nodes, static

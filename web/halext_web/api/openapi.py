@@ -16,22 +16,13 @@ from halext.accounts.types import Permission
 from halext.runtime.operations import Operation
 from halext.runtime.shapes import Done, Me
 from halext_web.api.hx import operations
-from halext_web.api.session import FirstAdmin, SignIn
 from halext_web.failures import PROBLEM
 from halext_web.routes import Route, route
+from halext_web.shapes import FirstAdmin, Problem, SignIn
 from halext_web.visit import Visit
 
 Document = dict[str, Any]
 REF = "#/components/schemas/{name}"
-
-
-class Problem(msgspec.Struct):
-    """What went wrong: a stable code, a sentence, and the request's id for the log."""
-
-    code: str
-    message: str
-    request_id: str
-    retry_after_s: float | None = None
 
 
 def routes() -> list[Route]:

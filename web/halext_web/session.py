@@ -16,23 +16,11 @@ from halext_web import failures, forms
 from halext_web.credentials import COOKIE, find
 from halext_web.pages.account import forget_code, sign_in_page, welcome_page
 from halext_web.routes import Route, route
+from halext_web.shapes import FirstAdmin, SignIn
 from halext_web.visit import FORM_LIMIT, Visit
 
 SESSION_S = 30 * 24 * 3600
 """How long a browser keeps the cookie; halext itself ends the session no later."""
-
-
-class SignIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Who wants to come in."""
-
-    name: str
-    password: str
-
-
-class FirstAdmin(SignIn):
-    """The one-time code, and what the first admin wants to be called."""
-
-    code: str
 
 
 T = TypeVar("T", SignIn, FirstAdmin)
