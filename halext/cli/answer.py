@@ -15,7 +15,7 @@ from halext.types import NodeName
 
 if TYPE_CHECKING:
     from halext.runtime.control import Answer, Control
-    from halext.runtime.shapes import RequestInfo
+    from halext.runtime.shapes import NodeInfo, RequestInfo
 
 
 class Listener:
@@ -59,16 +59,25 @@ class Listener:
 
 
 async def reasons(control: Control, answer: Answer, request: ChatRequest, node: NodeName | None) -> list[str]:
-    """Why the answer came from where it came; for one that reached no node, what routing says of it now."""
+    """Why the answer came from where it came; for one that reached no node, what stands in its way now."""
     if answer.info is not None and answer.info.why:
         return answer.info.why
-    from halext.runtime.shapes import Explain
+    from halext.runtime.shapes import Explain, Nothing
     from halext.runtime.verbs.models import explain_route
+    from halext.runtime.verbs.nodes import list_nodes
 
-    with suppress(HalextError):  # it says the same as the failure, which is shown anyway
+    try:
         asked = Explain(model=request.model, prompt=request.messages[-1].content, node=node)
         return [(await control.call(explain_route, asked)).sentence]
+    except HalextError:  # it says the same as the failure, which is shown anyway; the nodes say more
+        with suppress(HalextError):
+            return [_state(known) for known in await control.call(list_nodes, Nothing())]
     return []
+
+
+def _state(node: NodeInfo) -> str:
+    details = "; ".join(endpoint.reason for endpoint in node.endpoints if endpoint.reason)
+    return f"{node.name}: {node.status}{f' ({details})' if details else ''}"
 
 
 def summary(info: RequestInfo) -> str:

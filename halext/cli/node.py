@@ -12,7 +12,7 @@ from halext.cli.units import parse_duration, parse_size, show_duration, show_siz
 
 if TYPE_CHECKING:
     from halext.runtime.operations import Operation
-    from halext.runtime.shapes import EndpointInfo, Named, NodeInfo, TestReport
+    from halext.runtime.shapes import EndpointInfo, Named, NodeInfo, TrialReport
 
 app = typer.Typer(help="The computers that work for you.", no_args_is_help=True)
 
@@ -113,10 +113,10 @@ def try_out(
     as_json: house.AsJson = False,
 ) -> int:
     """Go from the name to the first token and name the step that fails; exit 1 then. May load a model."""
-    from halext.runtime.shapes import TestNode
-    from halext.runtime.verbs.nodes import test_node
+    from halext.runtime.shapes import TryNode
+    from halext.runtime.verbs.nodes import try_node
 
-    reports = house.call(ctx, test_node, TestNode(name=name, model=model))
+    reports = house.call(ctx, try_node, TryNode(name=name, model=model))
     if as_json:
         output.json(reports)
     else:
@@ -231,7 +231,7 @@ def _show_endpoint(endpoint: EndpointInfo) -> None:
         output.out(output.one_line(line))
 
 
-def _show_report(report: TestReport) -> None:
+def _show_report(report: TrialReport) -> None:
     output.out(output.one_line(report.endpoint))
     for step in report.steps:
         took = f" ({show_duration(step.seconds)})" if step.seconds is not None else ""
