@@ -30,7 +30,9 @@ from halext.types import Json, ModelName
 
 MODEL = ModelName("llama3.2:3b")
 
-objects = st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+texts = st.text(max_size=8)
+leaves = st.none() | st.booleans() | st.integers() | texts
+objects = st.dictionaries(texts, leaves | st.lists(leaves, max_size=3) | st.dictionaries(texts, leaves), max_size=3)
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 integers = st.none() | st.integers()
 samplings = st.builds(
@@ -41,26 +43,26 @@ samplings = st.builds(
     min_p=numbers,
     seed=integers,
     max_tokens=integers,
-    stop=st.lists(st.text()).map(tuple),
+    stop=st.lists(texts, max_size=3).map(tuple),
     presence_penalty=numbers,
     frequency_penalty=numbers,
     repeat_penalty=numbers,
     num_ctx=integers,
 )
-calls = st.builds(ToolCall, name=st.text(min_size=1), arguments=objects, id=st.text())
+calls = st.builds(ToolCall, name=st.text(min_size=1), arguments=objects, id=texts)
 messages = st.builds(
     Message,
     role=st.sampled_from(["system", "user", "assistant", "tool"]),
-    content=st.text(),
-    images=st.lists(st.text()).map(tuple),
-    thinking=st.text(),
+    content=texts,
+    images=st.lists(texts, max_size=3).map(tuple),
+    thinking=texts,
     tool_calls=st.lists(calls, max_size=3).map(tuple),
     tool_call_id=st.just(""),
-    tool_name=st.text(),
+    tool_name=texts,
 )
 requests = st.builds(
     ChatRequest,
-    model=st.text().map(ModelName),
+    model=texts.map(ModelName),
     messages=st.lists(messages, max_size=4).map(tuple),
     sampling=samplings,
     tools=st.lists(objects, max_size=3).map(tuple),

@@ -36,7 +36,9 @@ MODEL = ModelName("qwen2.5")
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n123").decode()
 JPEG = base64.b64encode(b"\xff\xd8\xff\xe0 123").decode()
 
-objects = st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
+texts = st.text(max_size=8)
+leaves = st.none() | st.booleans() | st.integers() | texts
+objects = st.dictionaries(texts, leaves | st.lists(leaves, max_size=3) | st.dictionaries(texts, leaves), max_size=3)
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 integers = st.none() | st.integers()
 samplings = st.builds(
@@ -47,7 +49,7 @@ samplings = st.builds(
     min_p=numbers,
     seed=integers,
     max_tokens=integers,
-    stop=st.lists(st.text()).map(tuple),
+    stop=st.lists(texts, max_size=3).map(tuple),
     presence_penalty=numbers,
     frequency_penalty=numbers,
     repeat_penalty=numbers,
@@ -55,14 +57,14 @@ samplings = st.builds(
 ids = st.text(min_size=1)
 calls = st.builds(ToolCall, name=ids, arguments=objects, id=ids)
 messages = st.one_of(
-    st.builds(Message, st.sampled_from(["system", "user"]), st.text(), st.lists(st.just(PNG)).map(tuple)),
-    st.builds(Message, st.just("assistant"), st.text(), tool_calls=st.lists(calls, max_size=3).map(tuple)),
-    st.builds(Message, st.just("tool"), st.text(), tool_call_id=ids),
+    st.builds(Message, st.sampled_from(["system", "user"]), texts, st.lists(st.just(PNG), max_size=2).map(tuple)),
+    st.builds(Message, st.just("assistant"), texts, tool_calls=st.lists(calls, max_size=3).map(tuple)),
+    st.builds(Message, st.just("tool"), texts, tool_call_id=ids),
 )
 formats: st.SearchStrategy[Any] = st.none() | st.just("json") | objects
 requests = st.builds(
     ChatRequest,
-    model=st.text().map(ModelName),
+    model=texts.map(ModelName),
     messages=st.lists(messages, max_size=4).map(tuple),
     sampling=samplings,
     tools=st.lists(objects, min_size=1, max_size=3).map(tuple),
