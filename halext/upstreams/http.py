@@ -305,18 +305,14 @@ class _Trip:
     reused: bool = False
 
 
-async def _note_reuse(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.reused = True
-
-
-async def _note_create(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.reused = False
+async def _note(_session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+    context.trace_request_ctx.reused = isinstance(params, aiohttp.TraceConnectionReuseconnParams)
 
 
 def _session(resolver: AbstractResolver, tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(_note_reuse)
-    trace.on_connection_create_start.append(_note_create)
+    trace.on_connection_reuseconn.append(_note)
+    trace.on_connection_create_start.append(_note)
     connector = aiohttp.TCPConnector(
         limit=0,  # how many requests an endpoint gets is the gateway's to say
         resolver=resolver,
@@ -370,6 +366,9 @@ def _in_words(endpoint: Endpoint) -> Iterator[None]:
     """Turn what aiohttp and asyncio raise into halext's own errors."""
     try:
         yield
+    except aiohttp.ClientResponseError:
+        # Not a word of it goes on: its repr holds the request's headers, and among them the endpoint's key.
+        raise _bad(endpoint, "sent an answer that is not HTTP.") from None
     except (aiohttp.ClientError, OSError) as error:
         raise _translated(endpoint, error) from error
 
@@ -389,8 +388,6 @@ def _translated(endpoint: Endpoint, error: aiohttp.ClientError | OSError) -> Hal
             return _unreachable(endpoint, "refuses the connection; is its server running?")
         case aiohttp.ClientPayloadError() if "Not enough data" not in str(error):
             return _bad(endpoint, "sent a body that is not well-formed HTTP.")
-        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            return _bad(endpoint, "sent an answer that is not HTTP.")
         case _:
             return _unreachable(endpoint, "closed the connection before its answer was whole.")
 
