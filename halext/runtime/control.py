@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -19,7 +20,7 @@ from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
 from halext.runtime.operations import Operation
 from halext.runtime.present import request_info
 from halext.runtime.shapes import Params, RequestInfo
-from halext.types import NodeName
+from halext.types import ModelName, NodeName
 
 if TYPE_CHECKING:
     from halext.runtime.app import Fleet
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 P = TypeVar("P", bound=Params)
 R = TypeVar("R")
+
+ANY_MODEL = ModelName("auto")
+"""What "the model that is best now" is called on the wire, where a name can't be empty."""
 
 
 class Answer(Protocol):
@@ -135,11 +139,11 @@ class RemoteControl:
 
     def generate(self, request: TextRequest, node: NodeName | None = None) -> RemoteAnswer:
         """Ask the other halext."""
-        return RemoteAnswer(self._coordinator, request, node)
+        return RemoteAnswer(self._coordinator, replace(request, model=request.model or ANY_MODEL), node)
 
     async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
         """Embed through the other halext."""
-        return await self._coordinator.embed(request, node=node)
+        return await self._coordinator.embed(replace(request, model=request.model or ANY_MODEL), node=node)
 
 
 T = TypeVar("T")
