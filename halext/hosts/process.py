@@ -88,8 +88,8 @@ class Child:
             return f"exit code {code}"
         finally:
             self._ready.clear()
-            await _stop(process)
             self._process = None
+            await _stop(process)
 
     async def _hear(self, output: asyncio.StreamReader | None) -> None:
         async for line in _lines(output):
