@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from halext.errors import InvalidSetting, PortInUse
+from halext_web.protocol import PatientProtocol
 
 BACKLOG = 2048
 DRAIN_S = 25
@@ -92,7 +93,7 @@ def server(app: ASGIApp, on_ready: Callable[[], None]) -> Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
