@@ -20,8 +20,8 @@ from halext.runtime.shapes import (
     Named,
     NodeInfo,
     Nothing,
-    TryNode,
     TrialReport,
+    TryNode,
     UnloadModel,
 )
 from halext.runtime.trial import try_endpoint
