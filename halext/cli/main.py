@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 it did not work, 2 wrong use, 130 stopped by Ctrl-C.
 from __future__ import annotations
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import typer
 from halext._version import __version__
 from halext.cli import ask, chat, db, doctor, embed, key, models, node, token, up, user
 from halext.cli.house import Invocation
-from halext.cli.output import err, out
+from halext.cli.output import err, one_line, out
 from halext.errors import BadRequest, HalextError, InvalidInput, InvalidSetting
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -61,22 +60,21 @@ def before(
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run one command line (None: this process's own) and return its exit code; errors are one line, no traceback."""
+    """Run one command line (None: this process's own) and return its exit code; errors are one line, no traceback.
+
+    When whoever reads our output has seen enough, as in `halext models | head -1`, typer ends it quietly by SystemExit.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a character that this terminal can't show is no reason to stop
     try:
         ended = app(args, prog_name="halext", standalone_mode=False)
-        sys.stdout.flush()
     except typer.TyperException as error:
         return _wrong_use(error)
     except HalextError as error:
-        err(f"halext: {error.message}")
+        err(f"halext: {one_line(error.message)}")
         return WRONG_USE if isinstance(error, InvalidSetting | InvalidInput | BadRequest) else FAILED
     except typer.Abort:  # Ctrl-D at a prompt
-        return FAILED
-    except BrokenPipeError:  # whoever read our output has seen enough, as in `halext models | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return ended if isinstance(ended, int) else DONE
 

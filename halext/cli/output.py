@@ -69,6 +69,7 @@ def step(*, ok: bool, text: str) -> None:
     """One line with a mark in front."""
     mark = coloured(MARKS[ok], "green" if ok else "red") if sys.stdout.isatty() else MARKS[ok]
     sys.stdout.write(f"  {mark} {one_line(text)}\n")
+    sys.stdout.flush()
 
 
 def json(value: object) -> None:
