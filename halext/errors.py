@@ -50,7 +50,7 @@ A message says what happened and what to do next, and never holds a key, a promp
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HalextError(Exception):
@@ -262,9 +262,13 @@ class KeyRefused(UpstreamError):
 
 
 class Interrupted(UpstreamError):
-    """The node stopped in the middle of its answer; what had arrived is kept."""
+    """The node stopped in the middle of its answer; what had arrived is kept.
+
+    For users of the library `reply` is the `halext.Reply` with that part; elsewhere it is None.
+    """
 
     code = "interrupted"
+    reply: Any = None  # the reply's class stands far above this file
 
 
 class StateError(HalextError):

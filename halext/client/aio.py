@@ -1,0 +1,174 @@
+"""The client that is awaited: `halext.AsyncClient`, and `hx.aio` of the synchronous one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
+
+from halext.client import verbs
+from halext.client.asking import Options, texts_of
+from halext.client.conversation import Conversation
+from halext.client.open import Way, session_for
+from halext.client.reply import Reply
+from halext.client.session import Session
+from halext.client.show import showing
+from halext.client.tables import Explanation, Models, Nodes
+from halext.client.verbs import Question
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """A halext coordinator, or a fleet of servers by their URLs, awaited from any event loop.
+
+    Takes what `halext.connect` takes. Nothing is opened before the first question; close it, or use `async with`.
+    Its errors are those of `halext.errors`.
+    """
+
+    def __init__(self, *urls: str, **way: Unpack[Way]) -> None:
+        self.session = session_for(urls, way)
+        """The way there; a synchronous client shares it."""
+
+    async def ask(
+        self,
+        prompt: str,
+        *,
+        model: str = "",
+        system: str = "",
+        node: str | None = None,
+        stream: bool | None = None,
+        **options: Unpack[Options],
+    ) -> Reply:
+        """The answer to one question; without `model` from the model that will answer best now.
+
+        In a notebook it is shown while it comes, elsewhere with `stream=True`; `stream=False` keeps it quiet. An answer
+        that breaks off raises `Interrupted`, whose `reply` holds what had come.
+        """
+        coming = self.stream(prompt, model=model, system=system, node=node, **options)
+        with showing(stream, coming.reply) as show:
+            async for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(
+        self, prompt: str, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]
+    ) -> AsyncStream:
+        """The answer in pieces: `async for piece in hx.stream("…")`. Leaving the iteration stops the work."""
+        asking = verbs.question_of(prompt, model=model, system=system, node=node, options=options)
+        return AsyncStream(self.session, asking)
+
+    def chat(
+        self, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]
+    ) -> AsyncChat:
+        """A conversation; it is called with the next question and awaited, and `fork` begins another one from there."""
+        return AsyncChat(self.session, model=model, system=system, node=node, options=options)
+
+    async def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str = "",
+        node: str | None = None,
+        dimensions: int | None = None,
+        normalize: bool = False,
+    ) -> NDArray[float32]:
+        """One row per text, in the same order: a float32 array (n, d), with `normalize` of rows of length 1.
+
+        Long lists are shared among the nodes that have the model. Raises `MissingExtra` without numpy.
+        """
+        wish = verbs.Embedding(texts_of(texts), model, node, dimensions, normalize)
+        return await self.session.arun(lambda control: verbs.embed(control, wish))
+
+    async def explain(self, prompt: str, *, model: str = "", node: str | None = None) -> Explanation:
+        """Where this question would go now, and why; nothing is sent to a node."""
+        return await self.session.arun(lambda control: verbs.explain(control, prompt, model, node))
+
+    @property
+    def nodes(self) -> Awaitable[Nodes]:
+        """All nodes and how they are: `await hx.nodes`."""
+        return _Later(lambda: self.session.arun(verbs.nodes))
+
+    @property
+    def models(self) -> Awaitable[Models]:
+        """All models and where they are: `await hx.models`."""
+        return _Later(lambda: self.session.arun(verbs.models))
+
+    async def close(self) -> None:
+        """End what is under way and let go of connections and children."""
+        await self.session.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed; it can't be used any more then."""
+        return self.session.is_closed
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.session.name}>"
+
+
+class AsyncStream:
+    """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
+
+    def __init__(
+        self, session: Session, question: Question, then: Callable[[Reply], None] = lambda _reply: None
+    ) -> None:
+        self.reply = Reply()
+        """Everything about the answer; grows with it."""
+        self._session = session
+        self._question = question
+        self._then = then
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        self.reply.begin()
+        async for piece in self._session.aiterate(lambda control: verbs.answer(control, self._question, self.reply)):
+            yield piece
+        self._then(self.reply)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.reply!r}>"
+
+
+class AsyncChat(Conversation):
+    """A conversation. `await chat("…")` gives the next answer."""
+
+    def __init__(
+        self, session: Session, *, model: str = "", system: str = "", node: str | None = None, options: Options
+    ) -> None:
+        super().__init__(model=model, system=system, node=node, options=options)
+        self._session = session
+
+    async def __call__(self, text: str, *, stream: bool | None = None, **options: Unpack[Options]) -> Reply:
+        """The answer to the next question; shown as `ask` shows it."""
+        coming = self.stream(text, **options)
+        with showing(stream, coming.reply) as show:
+            async for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(self, text: str, **options: Unpack[Options]) -> AsyncStream:
+        """The next answer in pieces; it becomes a turn when it is whole."""
+        asking, asked = self._ask(text, options)
+        return AsyncStream(self._session, asking, lambda reply: self._answered(asked, reply))
+
+
+class _Later(Generic[T]):
+    """Begins its work when it is awaited: looking at a property by accident does nothing."""
+
+    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+        self._work = work
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._work().__await__()

@@ -1,0 +1,162 @@
+"""The client for scripts and cells: `halext.Client`, which `halext.connect` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+from halext.client import verbs
+from halext.client.aio import AsyncClient
+from halext.client.asking import Options, texts_of
+from halext.client.conversation import Conversation
+from halext.client.open import Way
+from halext.client.reply import Reply
+from halext.client.session import Session
+from halext.client.show import showing
+from halext.client.tables import Explanation, Models, Nodes
+from halext.client.verbs import Question
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+
+class Client:
+    """A halext coordinator, or a fleet of servers by their URLs.
+
+    Takes what `halext.connect` takes. Works in scripts, in threads and inside a notebook's running loop. Ctrl-C stops
+    the work at the node too. Nothing is opened before the first question; close it, use `with`, or leave it to the end
+    of the process. Its errors are those of `halext.errors`.
+    """
+
+    def __init__(self, *urls: str, **way: Unpack[Way]) -> None:
+        self.aio = AsyncClient(*urls, **way)
+        """The same client, awaited."""
+        self._session = self.aio.session
+
+    def ask(
+        self,
+        prompt: str,
+        *,
+        model: str = "",
+        system: str = "",
+        node: str | None = None,
+        stream: bool | None = None,
+        **options: Unpack[Options],
+    ) -> Reply:
+        """The answer to one question; without `model` from the model that will answer best now.
+
+        In a notebook it is shown while it comes, elsewhere with `stream=True`; `stream=False` keeps it quiet. An answer
+        that breaks off raises `Interrupted`, whose `reply` holds what had come.
+        """
+        coming = self.stream(prompt, model=model, system=system, node=node, **options)
+        with showing(stream, coming.reply) as show:
+            for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(
+        self, prompt: str, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]
+    ) -> Stream:
+        """The answer in pieces: `for piece in hx.stream("…")`. Leaving the iteration stops the work."""
+        asking = verbs.question_of(prompt, model=model, system=system, node=node, options=options)
+        return Stream(self._session, asking)
+
+    def chat(self, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]) -> Chat:
+        """A conversation; it is called with the next question, and `fork` begins another one from there."""
+        return Chat(self._session, model=model, system=system, node=node, options=options)
+
+    def embed(
+        self,
+        texts: str | Iterable[str],
+        *,
+        model: str = "",
+        node: str | None = None,
+        dimensions: int | None = None,
+        normalize: bool = False,
+    ) -> NDArray[float32]:
+        """One row per text, in the same order: a float32 array (n, d), with `normalize` of rows of length 1.
+
+        Long lists are shared among the nodes that have the model. Raises `MissingExtra` without numpy.
+        """
+        wish = verbs.Embedding(texts_of(texts), model, node, dimensions, normalize)
+        return self._session.run(lambda control: verbs.embed(control, wish))
+
+    def explain(self, prompt: str, *, model: str = "", node: str | None = None) -> Explanation:
+        """Where this question would go now, and why; nothing is sent to a node."""
+        return self._session.run(lambda control: verbs.explain(control, prompt, model, node))
+
+    @property
+    def nodes(self) -> Nodes:
+        """All nodes and how they are."""
+        return self._session.run(verbs.nodes)
+
+    @property
+    def models(self) -> Models:
+        """All models and where they are."""
+        return self._session.run(verbs.models)
+
+    def close(self) -> None:
+        """End what is under way and let go of connections and children."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed; it can't be used any more then."""
+        return self._session.is_closed
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._session.name}>"
+
+
+class Stream:
+    """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
+
+    def __init__(
+        self, session: Session, question: Question, then: Callable[[Reply], None] = lambda _reply: None
+    ) -> None:
+        self.reply = Reply()
+        """Everything about the answer; grows with it."""
+        self._session = session
+        self._question = question
+        self._then = then
+
+    def __iter__(self) -> Iterator[str]:
+        self.reply.begin()
+        yield from self._session.iterate(lambda control: verbs.answer(control, self._question, self.reply))
+        self._then(self.reply)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.reply!r}>"
+
+
+class Chat(Conversation):
+    """A conversation. `chat("…")` gives the next answer."""
+
+    def __init__(
+        self, session: Session, *, model: str = "", system: str = "", node: str | None = None, options: Options
+    ) -> None:
+        super().__init__(model=model, system=system, node=node, options=options)
+        self._session = session
+
+    def __call__(self, text: str, *, stream: bool | None = None, **options: Unpack[Options]) -> Reply:
+        """The answer to the next question; shown as `ask` shows it."""
+        coming = self.stream(text, **options)
+        with showing(stream, coming.reply) as show:
+            for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(self, text: str, **options: Unpack[Options]) -> Stream:
+        """The next answer in pieces; it becomes a turn when it is whole."""
+        asking, asked = self._ask(text, options)
+        return Stream(self._session, asking, lambda reply: self._answered(asked, reply))
