@@ -359,11 +359,10 @@ async def _admins(session: AsyncSession, *, lock: bool = False) -> Sequence[int]
 async def _add(session: AsyncSession, name: str, role: Role, password_hash: str | None, now: float) -> User:
     values = {"name": name, "name_key": policy.name_key(name), "role": role, "password_hash": password_hash}
     try:
-        row = await session.scalar(insert(UserRow).values(**values, disabled=False, created_at=now).returning(UserRow))
+        statement = insert(UserRow).values(**values, disabled=False, created_at=now).returning(UserRow)
+        return _user((await session.scalars(statement)).one())
     except IntegrityError as error:
         raise AlreadyExists(f"There is a user called {name} already") from error
-    assert row is not None  # noqa: S101 - an INSERT … RETURNING returns its row
-    return _user(row)
 
 
 def _user(row: UserRow) -> User:
