@@ -57,26 +57,17 @@ def rotate(ctx: typer.Context) -> None:
 
     With HALEXT_MASTER_KEY, put the new key in front of the old one there first; then this command seals with it.
     """
-    from halext.runtime import masterkey
-    from halext.runtime.wiring import open_app
-    from halext.vault.cipher import Cipher
+    from halext.runtime import upkeep
 
     found = house.settings(ctx)
     house.log_quietly(found)
     if found.url is not None:
         raise NotOffered("Keys are rotated on the machine that has them; leave HALEXT_URL out there.")
 
-    async def work() -> tuple[int, int]:
-        async with open_app(found) as app:
-            keys = masterkey.load(found)
-            if found.master_key is None or len(keys) == 1:
-                keys = masterkey.add(found)
-            return await app.vault.rotate(Cipher(keys)), len(keys) - 1
-
     try:
-        sealed, older = asyncio.run(work())
+        done = asyncio.run(upkeep.rotate_keys(found))
     except AlreadyRunning as error:
         raise AlreadyRunning("halext is running on this data directory; stop it, then rotate the key.") from error
-    output.out(f"Sealed with the new master key: {sealed} secret{'' if sealed == 1 else 's'}.")
-    if older:
+    output.out(f"Sealed with the new master key: {done.sealed} secret{'' if done.sealed == 1 else 's'}.")
+    if done.older_keys:
         output.out("The older keys stay behind it: backups from before today still need them.")

@@ -46,11 +46,22 @@ async def check_database(settings: Settings) -> SchemaReport:
         return SchemaReport(str(state), is_current and not found, found)
 
 
-async def rotate_keys(settings: Settings) -> int:
-    """Make a new master key and seal every secret with it; how many were sealed anew.
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a rotation did: secrets sealed anew, and the older keys that are kept behind the new one."""
 
-    The older keys stay in the file behind it, so that a rotation which is killed midway opens everything and is
-    finished by the next one. Raises `AlreadyRunning`, `InvalidSetting` and `WrongKey`.
+    sealed: int
+    older_keys: int
+
+
+async def rotate_keys(settings: Settings) -> Rotation:
+    """Seal every secret with a new master key, or with the one that was put in front in HALEXT_MASTER_KEY.
+
+    The older keys stay behind it, so that a rotation which is killed midway opens everything and is finished by the
+    next one. Raises `AlreadyRunning`, `InvalidSetting` and `WrongKey`.
     """
     async with wiring.open_app(settings) as app:
-        return await app.vault.rotate(Cipher(masterkey.add(settings)))
+        keys = masterkey.load(settings)
+        if settings.master_key is None or len(keys) == 1:
+            keys = masterkey.add(settings)
+        return Rotation(await app.vault.rotate(Cipher(keys)), len(keys) - 1)

@@ -24,7 +24,7 @@ async def test_rotation_seals_everything_anew(settings: Settings) -> None:
         for name in ("one", "two"):
             await app.vault.set(SecretRef(name), f"secret {name}")
         (first, _) = await app.vault.list()
-    assert await upkeep.rotate_keys(settings) == 2
+    assert await upkeep.rotate_keys(settings) == upkeep.Rotation(sealed=2, older_keys=1)
     async with open_app(settings) as app:
         assert [await app.vault.reveal(SecretRef(name)) for name in ("one", "two")] == ["secret one", "secret two"]
         assert {info.key_id for info in await app.vault.list()}.isdisjoint({first.key_id})
