@@ -18,8 +18,8 @@ class Endpoint:
     """One server on a node: where it is and how to speak to it.
 
     `url` is scheme, host and port only. `cidrs` are the networks its address must lie in at every connect; `secret`
-    names the vault entry that holds its request headers as a JSON object. `slots` is how many requests it serves at once
-    as its owner says; None means that the server is asked, and that one is assumed where it does not say.
+    names the vault entry that holds its request headers as a JSON object. `slots` is how many requests it serves at
+    once as its owner says; None means that the server is asked, and that one is assumed where it does not say.
     """
 
     id: EndpointId

@@ -82,7 +82,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(ledger.flush)
         background.spawn(ledger.run(), "usage ledger")
-        door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs)
+        own = frozenset({(settings.host, settings.port)})  # a node at our own address would be a loop
+        door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs, own=own)
         stack.push_async_callback(door.aclose)
         registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
         stack.push_async_callback(registry.save_rates)
