@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -141,18 +141,38 @@ class OpenHouse(Protocol):
         """The house, with the admin Ada and the member Mia unless told otherwise; it is closed after the test."""
 
 
+@dataclass(frozen=True)
+class Furniture:
+    """Databases to copy: one without rows, and one with the admin Ada and the member Mia, whose API token this is."""
+
+    empty: Path
+    lived_in: Path
+    token: str
+
+
 @pytest.fixture(scope="session")
-def empty_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file without rows, made once."""
-    path = tmp_path_factory.mktemp("empty") / "halext.db"
+def furniture(tmp_path_factory: pytest.TempPathFactory) -> Furniture:
+    """Made once: writing every row safely to the disk takes its time."""
+    folder = tmp_path_factory.mktemp("furniture")
 
-    async def make() -> None:
-        database = open_database(f"sqlite:///{path}")
-        await upgrade(database)
+    async def make() -> Furniture:
+        async with _opened(folder / "empty.db") as database:
+            await upgrade(database)
+        shutil.copy(folder / "empty.db", folder / "lived-in.db")
+        async with _opened(folder / "lived-in.db") as database:
+            token = await _move_in(make_app(database, Script(), Settings(data_dir=folder), SystemClock()))
+        return Furniture(folder / "empty.db", folder / "lived-in.db", token)
+
+    return asyncio.run(make())
+
+
+@asynccontextmanager
+async def _opened(path: Path) -> AsyncIterator[Database]:
+    database = open_database(f"sqlite:///{path}")
+    try:
+        yield database
+    finally:
         await database.close()
-
-    asyncio.run(make())
-    return path
 
 
 def make_app(database: Database, script: Script, settings: Settings, clock: Clock) -> App:
@@ -214,33 +234,26 @@ async def _move_in(app: App) -> str:
 
 
 @pytest.fixture
-async def open_house(tmp_path: Path, empty_house: Path) -> AsyncIterator[OpenHouse]:
+async def open_house(tmp_path: Path, furniture: Furniture) -> AsyncIterator[OpenHouse]:
     """Opens houses with settings of the test's choice."""
-    doors: list[Any] = []
-    databases: list[Database] = []
+    stack = AsyncExitStack()
 
     async def open_it(
         *, clock: Clock | None = None, builtin: bool = False, people: bool = True, **settings: Any
     ) -> House:
-        database = open_database(f"sqlite:///{shutil.copy(empty_house, tmp_path / f'{len(doors)}.db')}")
-        databases.append(database)
+        path = Path(shutil.copy(furniture.lived_in if people else furniture.empty, tmp_path / "halext.db"))
+        database = await stack.enter_async_context(_opened(path))
         script = Script()
         own = Settings(data_dir=tmp_path, **({"port": 0} | settings))
         app = make_app(database, script, own, clock or SystemClock())
         endpoint = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://127.0.0.1:1", slots=4)
         await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
         app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())
-        token = await _move_in(app) if people else ""
-        door = listening(app)
-        await door.__aenter__()
-        doors.append(door)
-        return House(app, script, token, app.base_url)
+        await stack.enter_async_context(listening(app))
+        return House(app, script, furniture.token if people else "", app.base_url)
 
-    yield open_it
-    for door in doors:
-        await door.__aexit__(None, None, None)
-    for database in databases:
-        await database.close()
+    async with stack:
+        yield open_it
 
 
 @pytest.fixture
