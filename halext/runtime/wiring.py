@@ -31,6 +31,7 @@ from halext.storage import schema
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
 from halext.types import Clock
+from halext.upstreams.address import is_literal
 from halext.upstreams.http import Door
 from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
@@ -82,8 +83,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(ledger.flush)
         background.spawn(ledger.run(), "usage ledger")
-        own = frozenset({(settings.host, settings.port)})  # a node at our own address would be a loop
-        door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs, own=own)
+        door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs, own=own_places(settings))
         stack.push_async_callback(door.aclose)
         registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
         stack.push_async_callback(registry.save_rates)
@@ -112,6 +112,13 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             lock=lock,
             background=background,
         )
+
+
+def own_places(settings: Settings) -> frozenset[tuple[str, int]]:
+    """Where halext itself listens: a node there would be a loop. A port that is not chosen yet can't be named."""
+    hosts = ("127.0.0.1", "::1") if settings.host == "localhost" else (settings.host,)
+    literal = [host for host in hosts if settings.port and is_literal(host)]
+    return frozenset((host, settings.port) for host in literal)
 
 
 def gateway_options(settings: Settings) -> Options:

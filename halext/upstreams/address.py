@@ -250,6 +250,15 @@ def _refused_always(address: Address) -> bool:
     return zoned or _within(address, CARRIES_IPV4) or (int(address) >> 32) & 0xFFFF_FFFF in ISATAP
 
 
+def is_literal(host: str) -> bool:
+    """Whether the host is an address and not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_own(address: Address, port: int, own: Iterable[tuple[str, int]]) -> bool:
     for text, own_port in own:
         mine = unwrapped(ipaddress.ip_address(text))

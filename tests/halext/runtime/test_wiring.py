@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from halext.errors import AlreadyRunning, DataDirUnusable, InvalidSetting, SchemaMismatch, WrongKey
 from halext.nodes.types import Node
 from halext.runtime.settings import Settings
-from halext.runtime.wiring import open_app, open_database_only
+from halext.runtime.wiring import open_app, open_database_only, own_places
 from halext.types import EndpointId, NodeName, SecretRef
 from halext.upstream import Endpoint
 from halext.vault.cipher import new_key
@@ -95,3 +95,17 @@ async def test_a_failed_start_lets_go_of_the_lock(settings: Settings) -> None:
             pass
     async with open_app(Settings(data_dir=settings.data_dir, master_key=SecretStr(new_key()))):
         pass
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "own"),
+    [
+        ("127.0.0.1", 8484, {("127.0.0.1", 8484)}),
+        ("localhost", 8484, {("127.0.0.1", 8484), ("::1", 8484)}),
+        ("0.0.0.0", 8484, {("0.0.0.0", 8484)}),
+        ("127.0.0.1", 0, set()),
+        ("server.lan", 8484, set()),
+    ],
+)
+def test_our_own_places_are_no_nodes(tmp_path: Path, host: str, port: int, own: set[tuple[str, int]]) -> None:
+    assert own_places(Settings(data_dir=tmp_path, host=host, port=port)) == own
