@@ -72,7 +72,7 @@ def add(
         output.json(added)
     else:
         _show(added)
-    if all(endpoint.status in {"offline", "misconfigured", "unknown"} for endpoint in added.endpoints):
+    if not any(endpoint.status in {"healthy", "busy"} for endpoint in added.endpoints):
         output.err(f"{name} is registered, but does not work yet; `halext node test {name}` names the failing step.")
 
 
