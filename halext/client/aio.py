@@ -122,9 +122,7 @@ class AsyncClient:
 class AsyncStream:
     """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
 
-    def __init__(
-        self, session: Session, question: Question, then: Callable[[Reply], None] = lambda _reply: None
-    ) -> None:
+    def __init__(self, session: Session, question: Question, then: Callable[[Reply], None] | None = None) -> None:
         self.reply = Reply()
         """Everything about the answer; grows with it."""
         self._session = session
@@ -135,7 +133,8 @@ class AsyncStream:
         self.reply.begin()
         async for piece in self._session.aiterate(lambda control: verbs.answer(control, self._question, self.reply)):
             yield piece
-        self._then(self.reply)
+        if self._then is not None:
+            self._then(self.reply)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.reply!r}>"

@@ -121,9 +121,7 @@ class Client:
 class Stream:
     """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
 
-    def __init__(
-        self, session: Session, question: Question, then: Callable[[Reply], None] = lambda _reply: None
-    ) -> None:
+    def __init__(self, session: Session, question: Question, then: Callable[[Reply], None] | None = None) -> None:
         self.reply = Reply()
         """Everything about the answer; grows with it."""
         self._session = session
@@ -133,7 +131,8 @@ class Stream:
     def __iter__(self) -> Iterator[str]:
         self.reply.begin()
         yield from self._session.iterate(lambda control: verbs.answer(control, self._question, self.reply))
-        self._then(self.reply)
+        if self._then is not None:
+            self._then(self.reply)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.reply!r}>"
