@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halext.cli import house, output
-from halext.cli.answer import Listener, reasons, summary
 from halext.cli.entry import read_piped
 from halext.errors import HalextError
-from halext.messages import ChatRequest, Message
-from halext.types import ModelName, NodeName
 
 if TYPE_CHECKING:
+    from halext.cli.answer import Listener
     from halext.runtime.control import Answer, Control
 
 EXAMPLES = (
@@ -37,6 +35,10 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
     """Ask a question; the answer appears as it is written."""
+    from halext.cli.answer import Listener, reasons
+    from halext.messages import ChatRequest, Message
+    from halext.types import ModelName, NodeName
+
     prompt = "\n\n".join(part for part in (" ".join(words or ()), read_piped()) if part.strip())
     if not prompt:
         raise typer.BadParameter("Give a question, or pipe a text in.", param_hint="PROMPT")
@@ -63,6 +65,8 @@ def ask(
 def _tell(
     answer: Answer, listener: Listener, failure: HalextError | None, lines: list[str], *, as_json: bool, why: bool
 ) -> None:
+    from halext.cli.answer import summary
+
     if as_json:
         error = {"code": failure.code, "message": failure.message} if failure else None
         finish = listener.done.reason if listener.done else None

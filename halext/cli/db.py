@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
 from halext.cli import house, output
@@ -18,7 +16,7 @@ def upgrade(ctx: typer.Context) -> None:
 
     found = house.settings(ctx)
     house.log_quietly(found)
-    done = asyncio.run(upkeep.upgrade_database(found))
+    done = house.finish(upkeep.upgrade_database(found))
     if done.before == done.after:
         output.out(f"The schema is at {done.after} already.")
     else:
@@ -34,7 +32,7 @@ def check(ctx: typer.Context, as_json: house.AsJson = False) -> int:
 
     found = house.settings(ctx)
     house.log_quietly(found)
-    report = asyncio.run(upkeep.check_database(found))
+    report = house.finish(upkeep.check_database(found))
     if as_json:
         output.json({"state": report.state, "differences": report.differences})
     else:

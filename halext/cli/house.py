@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -43,6 +42,13 @@ def log_quietly(found: Settings) -> None:
     log.configure(found.log_format, found.log_level if "log_level" in found.model_fields_set else "error")
 
 
+def finish(work: Coroutine[object, object, T]) -> T:
+    """The result of `work`, in an event loop of its own. Loaded only now: `--help` needs none."""
+    import asyncio
+
+    return asyncio.run(work)
+
+
 def run(ctx: typer.Context, work: Callable[[Control], Awaitable[T]]) -> T:
     """The result of `work`, done with the halext that the settings name. Raises `HalextError`."""
     from halext.runtime import connect
@@ -54,7 +60,7 @@ def run(ctx: typer.Context, work: Callable[[Control], Awaitable[T]]) -> T:
         async with connect.open_control(found) as control:
             return await work(control)
 
-    return asyncio.run(opened())
+    return finish(opened())
 
 
 P = TypeVar("P", bound="Params")

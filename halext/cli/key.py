@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -65,7 +64,7 @@ def rotate(ctx: typer.Context) -> None:
         raise NotOffered("Keys are rotated on the machine that has them; leave HALEXT_URL out there.")
 
     try:
-        done = asyncio.run(upkeep.rotate_keys(found))
+        done = house.finish(upkeep.rotate_keys(found))
     except AlreadyRunning as error:
         raise AlreadyRunning("halext is running on this data directory; stop it, then rotate the key.") from error
     output.out(f"Sealed with the new master key: {done.sealed} secret{'' if done.sealed == 1 else 's'}.")

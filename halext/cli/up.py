@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +30,14 @@ def up(
     ] = None,
 ) -> None:
     """Run halext until Ctrl-C: the web page, the APIs, and the look-out over your nodes."""
+    from asyncio import CancelledError
+
     from halext.runtime import log
     from halext.runtime.up import run_up
 
     found = house.settings(ctx, host=host, port=port, demo=demo, data_dir=data)
     log.configure(found.log_format, found.log_level)
     try:
-        asyncio.run(run_up(found, tuple(parts or ()), out))
-    except asyncio.CancelledError:  # a second Ctrl-C, while the first one was being obeyed
+        house.finish(run_up(found, tuple(parts or ()), out))
+    except CancelledError:  # a second Ctrl-C, while the first one was being obeyed
         raise typer.Exit(STOPPED_AT_ONCE) from None

@@ -16,6 +16,7 @@ from halext.cli.main import main
 from halext.errors import HalextError
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Usage
 from halext.runtime import connect, log
+from halext.runtime.control import Answer
 from halext.runtime.operations import Operation
 from halext.runtime.settings import Settings
 from halext.runtime.shapes import ChoiceInfo, EndpointInfo, NodeInfo, RequestInfo
@@ -57,7 +58,6 @@ class FakeControl:
     vectors: tuple[tuple[float, ...], ...] = ()
     calls: list[tuple[str, Any]] = field(default_factory=list)
     asked: list[tuple[TextRequest | EmbedRequest, NodeName | None]] = field(default_factory=list)
-    generated: list[FakeAnswer] = field(default_factory=list)
     settings: Settings | None = None
 
     async def call(self, operation: Operation[Any, Any], params: Any) -> Any:
@@ -67,10 +67,9 @@ class FakeControl:
             raise answer
         return answer
 
-    def generate(self, request: TextRequest, node: NodeName | None = None) -> FakeAnswer:
+    def generate(self, request: TextRequest, node: NodeName | None = None) -> Answer:
         self.asked.append((request, node))
-        self.generated.append(FakeAnswer(self.pieces, self.failure, self.info))
-        return self.generated[-1]
+        return FakeAnswer(self.pieces, self.failure, self.info)
 
     async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
         self.asked.append((request, node))
