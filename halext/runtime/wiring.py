@@ -71,7 +71,6 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     async with AsyncExitStack() as stack:
         private_dir(settings.data_dir)
         lock = stack.enter_context(DataDirLock(settings.data_dir))
-        background = await stack.enter_async_context(Background())
         database = await _database(settings, stack)
         scope = Scope(database)
         vault = Vault(SecretStore(scope), _cipher(settings), clock)
@@ -79,15 +78,17 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(cluster.close)
         people = People(scope, passwords=Passwords(), counters=cluster, clock=clock)
         stack.push_async_callback(people.flush)
-        background.spawn(people.run(), "token usage")
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(ledger.flush)
-        background.spawn(ledger.run(), "usage ledger")
         door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs, own=own_places(settings))
         stack.push_async_callback(door.aclose)
         registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
         stack.push_async_callback(registry.save_rates)
         await registry.load()
+        # Entered last, so that nothing runs any more when what it uses is closed.
+        background = await stack.enter_async_context(Background())
+        background.spawn(people.run(), "token usage")
+        background.spawn(ledger.run(), "usage ledger")
         prober = Prober(registry, drivers(door), clock)
         gateway = Gateway(
             registry=registry,
