@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent import futures
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from halext.errors import UsageError
 
@@ -46,8 +46,7 @@ class Work(Generic[T]):
         self.future: futures.Future[T] = asyncio.run_coroutine_threadsafe(self._run(), loop)
 
     async def _run(self) -> T:
-        task = self._task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine that runs has a task; this tells the type checker
+        self._task = task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._group.add(task)
         try:
             return await self._coroutine

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,7 +158,23 @@ async def test_a_wrong_token(coordinator: Place, client: Callable[..., Client]) 
         await asyncio.to_thread(client(*coordinator.urls, token="hx_wrong").ask, "hi")
 
 
-async def test_nobody_there(client: Callable[..., Client], fake_ollama: Callable[..., object]) -> None:
+async def test_a_coordinator_beside_a_server_and_the_token_for_one_of_them(
+    coordinator: Place, client: Callable[..., Client], fake_ollama: Callable[..., Awaitable[FakeOllama]]
+) -> None:
+    plain = await fake_ollama(["only:here"])
+    hx = client(*coordinator.urls, plain.url, token=coordinator.token)
+    nodes = await asyncio.to_thread(lambda: hx.nodes)
+    assert sorted((endpoint.kind, node.status) for node in nodes for endpoint in node.endpoints) == [
+        ("halext", "healthy"),
+        ("ollama", "healthy"),
+    ]
+    assert (await asyncio.to_thread(hx.ask, "hi", model=MODEL)).text == "Hello there"
+    assert (await asyncio.to_thread(hx.ask, "hi", model="only:here")).outcome == "done"
+    assert plain.requests
+    assert not any("authorization" in request.headers for request in plain.requests)
+
+
+async def test_nobody_there(client: Callable[..., Client]) -> None:
     async with FakeOllama() as gone:
         url = gone.url
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):

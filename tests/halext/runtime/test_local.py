@@ -12,7 +12,7 @@ from halext.errors import InvalidInput, KeyRefused, NoNodeOnline, Unreachable
 from halext.hosts import llama
 from halext.messages import ChatRequest, Message
 from halext.runtime import local
-from halext.runtime.control import Control, RemoteControl
+from halext.runtime.control import Control
 from halext.runtime.local import Access, FleetControl, endpoints_of, open_default, open_fleet
 from halext.runtime.shapes import Nothing
 from halext.runtime.verbs.nodes import list_nodes
@@ -198,8 +198,7 @@ async def test_then_the_built_in_model(monkeypatch: pytest.MonkeyPatch) -> None:
         assert node.endpoints[0].models == [llama.MODEL]
 
 
-async def test_a_coordinator_alone_is_used_as_what_it_is(fake_ollama: StartOllama) -> None:
-    """Told by the mark on its answers; what it then does is tested with the client."""
+async def test_one_ollama_is_a_fleet_of_one(fake_ollama: StartOllama) -> None:
     ollama = await fake_ollama([MODEL])
     async with open_fleet([ollama.url]) as control:
-        assert not isinstance(control, RemoteControl)
+        assert isinstance(control, FleetControl)
