@@ -18,7 +18,7 @@ from halext.gateway.records import Records
 from halext.gateway.slots import Lease, Slots
 from halext.gateway.types import Ask, Choice, Record
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest
-from halext.nodes.policy import can_chat, lookup_name
+from halext.nodes.policy import can_chat, can_embed, lookup_name
 from halext.nodes.registry import Registry
 from halext.nodes.types import EndpointState
 from halext.routing import policy as routing
@@ -368,10 +368,10 @@ class Gateway:
         return self._best_model(ask)
 
     def _best_model(self, ask: Ask) -> ModelName:
-        want_chat = not isinstance(ask.request, EmbedRequest)
+        fits = can_embed if isinstance(ask.request, EmbedRequest) else can_chat
         best: tuple[bool, float, ModelName] | None = None
         for info in self._registry.known_models():
-            if can_chat(info) is not want_chat:
+            if not fits(info):
                 continue
             field_ = policy.field_for(self._registry.serving(info.name), now=self._clock.now(), tried={}, only=ask.node)
             if not field_.open:
@@ -381,7 +381,7 @@ class Gateway:
             entry = (all(state.node.builtin for state, _ in field_.open), score, info.name)
             best = entry if best is None else min(best, entry)
         if best is None:
-            raise policy.nothing_fits(self._registry.states(), chat=want_chat, now=self._clock.now())
+            raise policy.nothing_fits(self._registry.states(), chat=fits is can_chat, now=self._clock.now())
         return best[2]
 
     # --- when something changes ---

@@ -120,8 +120,8 @@ def nobody(
 def nothing_fits(states: Sequence[EndpointState], *, chat: bool, now: float) -> HalextError:
     """The error for a request that names no model when none will do."""
     if any(health.refusal(state.node, state.health, now=now) is None for state in states):
-        what = "chat model" if chat else "embedding model"
-        return UnknownModel(f"No node that is online has a {what}; pull one there, or name another model.")
+        what = "a chat model" if chat else "an embedding model"
+        return UnknownModel(f"No node that is online has {what}; pull one there, or name another model.")
     return nobody("", (), Field((), ()), states, None, now=now)
 
 

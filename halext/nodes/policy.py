@@ -159,3 +159,8 @@ def lookup_name(name: str) -> str:
 def can_chat(model: ModelInfo) -> bool:
     """Whether it makes sense to chat with it. Servers that say nothing about their models are believed to chat."""
     return "chat" in model.capabilities if model.capabilities else "embed" not in model.name.casefold()
+
+
+def can_embed(model: ModelInfo) -> bool:
+    """Whether it makes vectors. Servers that say nothing about their models are judged by the name."""
+    return "embed" in model.capabilities if model.capabilities else "embed" in model.name.casefold()

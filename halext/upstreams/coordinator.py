@@ -111,12 +111,11 @@ def _pin(node: NodeName | None) -> dict[str, str]:
 
 
 def _parse_line(line: bytes, on_extension: Callable[[Extension], None]) -> ChatChunk:
+    if b'"halext"' in line and (extension := reading.from_node(_EXTENDED, line).halext):
+        on_extension(extension)  # an error's line has it too
     if b'"code"' in line and (error := _named(line)) is not None:
         raise error
-    chunk = ollama.parse_line(line)
-    if b'"halext"' in line:
-        on_extension(reading.from_node(_EXTENDED, line).halext or {})
-    return chunk
+    return ollama.parse_line(line)
 
 
 def _named(body: bytes) -> HalextError | None:
