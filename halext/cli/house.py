@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from halext.runtime.control import Control
     from halext.runtime.operations import Operation
     from halext.runtime.settings import Settings
@@ -42,11 +44,12 @@ def log_quietly(found: Settings) -> None:
     log.configure(found.log_format, found.log_level if "log_level" in found.model_fields_set else "error")
 
 
-def finish(work: Coroutine[object, object, T]) -> T:
+def finish(work: Coroutine[object, object, T], new_loop: Callable[[], AbstractEventLoop] | None = None) -> T:
     """The result of `work`, in an event loop of its own. Loaded only now: `--help` needs none."""
     import asyncio
 
-    return asyncio.run(work)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(work)
 
 
 def run(ctx: typer.Context, work: Callable[[Control], Awaitable[T]]) -> T:

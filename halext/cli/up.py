@@ -33,11 +33,11 @@ def up(
     from asyncio import CancelledError
 
     from halext.runtime import log
-    from halext.runtime.up import run_up
+    from halext.runtime.up import new_loop, run_up
 
     found = house.settings(ctx, host=host, port=port, demo=demo, data_dir=data)
     log.configure(found.log_format, found.log_level)
     try:
-        house.finish(run_up(found, tuple(parts or ()), out))
+        house.finish(run_up(found, tuple(parts or ()), out), new_loop)
     except CancelledError:  # a second Ctrl-C, while the first one was being obeyed
         raise typer.Exit(STOPPED_AT_ONCE) from None

@@ -368,6 +368,8 @@ class Gateway:
         return self._best_model(ask)
 
     def _best_model(self, ask: Ask) -> ModelName:
+        if ask.node is not None:
+            self._registry.node(ask.node)
         fits = can_embed if isinstance(ask.request, EmbedRequest) else can_chat
         best: tuple[bool, float, ModelName] | None = None
         for info in self._registry.known_models():

@@ -30,6 +30,9 @@ MOST_TRIES = 3
 MOST_UNREACHABLE = 8
 """A node that is switched off costs milliseconds and says nothing about the request: more of them are tried."""
 
+MOST_NAMED = 5
+"""How many nodes a sentence names."""
+
 Serving = Sequence[tuple[EndpointState, ModelInfo]]
 
 
@@ -114,7 +117,13 @@ def nobody(
         return NoNodeHasModel(f"No node that has {model!r} takes requests now ({reasons}).")
     if not states:
         return NoNodeOnline("There is no node yet; `halext node add NAME URL` adds one.")
-    return NoNodeOnline(f"None of the {len(states)} known endpoints is online; `halext node list` says why.")
+    reasons = "; ".join(_why_not(state, now) for state in states[:MOST_NAMED])
+    return NoNodeOnline(f"No node takes requests now ({reasons}); `halext node list` says more.")
+
+
+def _why_not(state: EndpointState, now: float) -> str:
+    reason = health.refusal(state.node, state.health, now=now) or ""
+    return reason if reason.startswith(state.node.name) else f"{state.node.name}: {reason}"
 
 
 def nothing_fits(states: Sequence[EndpointState], *, chat: bool, now: float) -> HalextError:
