@@ -51,9 +51,12 @@ def after_failure(
 
 
 def _same(error: UpstreamError, other: UpstreamError) -> bool:
-    return isinstance(other, BadAnswer) and other.message.replace(other.node, "") == error.message.replace(
-        error.node, ""
-    )
+    return isinstance(other, BadAnswer) and _complaint(error) == _complaint(other)
+
+
+def _complaint(error: UpstreamError) -> str:
+    """What it says, without "NODE (URL)" in front, where that stands."""
+    return error.message.partition(") ")[2] if error.message.startswith(f"{error.node} (") else error.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class Cfg:
     load_fixed_s: float = 1.0
     unknown_size_gb: float = 4.0
     """For servers that don't say how large a model is."""
+    wait_weight: float = 2.0
+    wait_fixed_s: float = 1.0
+    impatience_per_s: float = 0.1
     expected_output: int = 250
     fewest_tokens: int = 8
     """An answer shorter than this says nothing about speed."""
@@ -62,7 +65,7 @@ def estimate(need: Need, candidate: Candidate, cfg: Cfg = CFG) -> Estimate:
     if rates.decode_count == 0 and rates.last_total_s > 0:
         prefill, decode = 0.0, rates.last_total_s  # all that is known is how long the last answer took
     ahead = others - candidate.slots + 1
-    wait = max(0, ahead) * decode / candidate.slots
+    wait = _wait(max(0, ahead) * decode / candidate.slots, need.waited_s, cfg) if ahead > 0 else 0.0
     terms = {
         "network": candidate.latency_s,
         "penalty": candidate.penalty_s,
@@ -83,6 +86,15 @@ def estimate(need: Need, candidate: Candidate, cfg: Cfg = CFG) -> Estimate:
         terms=terms,
         reason=_reason(candidate, load),
     )
+
+
+def _wait(likely_s: float, waited_s: float, cfg: Cfg) -> float:
+    """How long the wait for a slot may become.
+
+    More than the likely time, since the best of several guesses is always too rosy; and more for who has waited long
+    already, so that they are sent to a slower node rather than held for ever.
+    """
+    return (cfg.wait_weight * likely_s + cfg.wait_fixed_s) * (1 + cfg.impatience_per_s * waited_s)
 
 
 def solo_rates(candidate: Candidate, cfg: Cfg = CFG) -> tuple[float, float]:

@@ -72,7 +72,8 @@ def test_a_fast_node_that_is_busy_is_waited_for_when_that_is_quicker() -> None:
     decision = choose(NEED, [fast, slow])
     assert isinstance(decision, Hold)
     assert decision.want.node == "fast"
-    assert decision.start_in_s == pytest.approx(2.4)
+    assert decision.start_in_s == pytest.approx(2 * 2.4 + 1)
+    assert isinstance(choose(replace(NEED, waited_s=60), [fast, slow]), Dispatch), "but not for ever"
     assert isinstance(choose(NEED, [fast, replace(slow, rates=measured(80))]), Dispatch)
 
 
