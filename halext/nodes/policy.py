@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from halext.errors import BadAnswer, KeyRefused, ModelMissing, RateLimited, RequestRefused, Unreachable, UpstreamError
+from halext.errors import KeyRefused, ModelMissing, RateLimited, RequestRefused, Unreachable, UpstreamError
 from halext.events import EndpointEjected, EndpointReadmitted, Event, StatusChanged
 from halext.nodes.types import Cordon, Health, Node, Status
 from halext.upstream import Endpoint, ModelInfo, Sighting
@@ -121,9 +121,9 @@ def events(endpoint: Endpoint, before: Health, after: Health, *, now: float) -> 
         yield StatusChanged(endpoint.node, endpoint.id, before.status, after.status, after.reason, now)
 
 
-def wants_confirmation(health: Health, error: UpstreamError) -> bool:
-    """Whether one failed check should be repeated at once, before anything is concluded from it."""
-    return health.failed_checks == 1 and not isinstance(error, KeyRefused | BadAnswer)
+def wants_confirmation(health: Health) -> bool:
+    """Whether a failed check should be repeated at once: it was the first, and nothing has been concluded from it."""
+    return health.failed_checks == 1 and not health.ejected
 
 
 def closed_by(node: Node, *, now: float) -> Cordon:

@@ -22,7 +22,7 @@ class Prober:
         self._registry = registry
         self._drivers = drivers
         self._clock = clock
-        self._looking: set[EndpointId] = set()
+        self._looking: dict[EndpointId, asyncio.Event] = {}
         self._looked_at: dict[EndpointId, float] = {}
 
     async def tick(self) -> None:
@@ -41,30 +41,34 @@ class Prober:
         )
 
     async def look(self, endpoint: EndpointId) -> None:
-        """Look at one endpoint now; a first failure is confirmed by a second look before it counts as gone."""
-        if endpoint in self._looking:
+        """Look at one endpoint now; a first failure is confirmed by a second look before it counts as gone.
+
+        Where a look is under way already, this waits for its end.
+        """
+        if (under_way := self._looking.get(endpoint)) is not None:
+            await under_way.wait()
             return
-        self._looking.add(endpoint)
+        self._looking[endpoint] = done = asyncio.Event()
         try:
-            error = await self._once(endpoint)
-            if error and policy.wants_confirmation(self._registry.state(endpoint).health, error):
+            if not await self._once(endpoint) and policy.wants_confirmation(self._registry.state(endpoint).health):
                 await self._clock.sleep(policy.CONFIRM_AFTER_S)
                 await self._once(endpoint)
         except HalextError:
             pass  # removed while we looked: there is nothing left to tell
         finally:
-            self._looking.discard(endpoint)
+            del self._looking[endpoint]
+            done.set()
 
-    async def _once(self, endpoint: EndpointId) -> UpstreamError | None:
+    async def _once(self, endpoint: EndpointId) -> bool:
         target = self._registry.state(endpoint).endpoint
         asked_at = self._looked_at[endpoint] = self._clock.now()
         try:
             sighting = await self._drivers(target.kind).look(target)
         except UpstreamError as error:
             self._registry.missed(endpoint, error)
-            return error
+            return False
         self._registry.saw(endpoint, sighting, asked_at=asked_at)
-        return None
+        return True
 
     async def _look_at(self, endpoints: list[EndpointId]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -72,6 +76,8 @@ class Prober:
                 group.create_task(self.look(endpoint))
 
     def _is_due(self, endpoint: EndpointId) -> bool:
+        if endpoint in self._looking:
+            return False
         if self._registry.state(endpoint).health.status is not Status.OFFLINE:
             return True
         return self._clock.now() - self._looked_at.get(endpoint, 0.0) >= OFFLINE_INTERVAL_S

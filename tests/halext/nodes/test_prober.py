@@ -98,11 +98,16 @@ async def test_one_look_at_a_time_and_nobody_waits_for_another(registry: Registr
     async with asyncio.TaskGroup() as group:
         group.create_task(prober.tick())
         await driver.begun.wait()
-        await prober.look(MAC)
         await prober.look(PC)
-        assert driver.asked.count("mac") == 1
+        await prober.tick()
+        second = group.create_task(prober.look(MAC))
+        await asyncio.sleep(0)
+        assert not second.done()
         assert registry.state(PC).health.status is Status.HEALTHY
         driver.go.set()
+        await second
+        assert registry.state(MAC).health.status is Status.HEALTHY
+        assert driver.asked.count("mac") == 1
 
 
 async def test_an_endpoint_may_be_removed_while_it_is_looked_at(registry: Registry, clock: ManualClock) -> None:
