@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -16,15 +17,15 @@ SHOWN = 60
 """Rows of a longer table that are shown: its head and its tail. All of them are in `.df` and in the table itself."""
 
 
-class Table(Generic[T]):
+class Table(ABC, Generic[T]):
     """A sequence of things that shows itself as a table."""
 
     def __init__(self, things: Sequence[T]) -> None:
         self._things = tuple(things)
 
+    @abstractmethod
     def rows(self) -> list[dict[str, Any]]:
         """One mapping per line, with plain values."""
-        raise NotImplementedError
 
     @property
     def df(self) -> Any:
