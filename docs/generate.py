@@ -1,0 +1,102 @@
+"""Writes the pages that are tables of what the code says: `python docs/generate.py`. A test keeps them in step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from pydantic_core import PydanticUndefined
+
+from halext import errors
+from halext.runtime import verbs
+from halext.runtime.operations import OPERATIONS
+from halext.runtime.settings import PREFIX, Settings
+
+HERE = Path(__file__).parent
+NOTE = "<!-- Written by docs/generate.py; change the code and run it again. -->"
+
+
+def settings() -> str:
+    """Every setting with its default."""
+    lines = [
+        "# Settings",
+        NOTE,
+        "",
+        "First wins: command line, environment, secrets files, `halext.toml`, the default. In `halext.toml` a setting",
+        "has its name without `HALEXT_`, in lower case: `port = 8484`. The file is looked for at `HALEXT_CONFIG`, in the",
+        "current folder and in your configuration folder. A secrets file is named like the variable and lies in",
+        "`HALEXT_SECRETS_DIR`, or where systemd's `LoadCredential` puts it. An unknown `HALEXT_…` variable stops the",
+        "start.",
+        "",
+        "| setting | default | what it does |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is PydanticUndefined or field.default in {None, ()} else f"`{field.default}`"
+        default = default or {"data_dir": "the platform's data folder"}.get(name, "none")
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def error_table() -> str:
+    """Every error with its code."""
+    lines = [
+        "# Errors",
+        NOTE,
+        "",
+        "Every error has a stable `code`, an HTTP status and a sentence. Under `/v1` it has OpenAI's shape, under",
+        "`/api` Ollama's, under `/hx` it is `{code, message, request_id}`. Those marked *again* may succeed when they are",
+        "repeated; with `Retry-After`, after that time. Programs should look at the code, people at the sentence.",
+        "",
+        "| code | status | again | sentence when nothing better is known |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{kind.code}` | {kind.status} | {'again' if kind.retryable else ''} | {kind().message} |"
+        for kind in _leaves(errors.HalextError)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _leaves(kind: type[errors.HalextError]) -> Iterator[type[errors.HalextError]]:
+    children = [child for child in kind.__subclasses__() if child.__module__ == "halext.errors"]
+    if not children:
+        yield kind
+    for child in children:
+        yield from _leaves(child)
+
+
+def operations() -> str:
+    """Every operation of `/hx`."""
+    for module in iter_modules(verbs.__path__):
+        import_module(f"{verbs.__name__}.{module.name}")
+    lines = [
+        "# Operations of /hx",
+        NOTE,
+        "",
+        "The table behind the web, the command line and the library. Parameters and answers are described at",
+        "`/hx/openapi.json` and readable at `/hx/docs` of a running halext.",
+        "",
+        "| route | right | what it does |",
+        "|---|---|---|",
+    ]
+    table = sorted(OPERATIONS, key=lambda entry: (entry.path, entry.method))
+    lines += [f"| `{entry.method} {entry.path}` | {entry.permission} | {entry.summary} |" for entry in table]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"settings.md": settings, "errors.md": error_table, "operations.md": operations}
+
+
+def main() -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (HERE / name).write_text(page(), encoding="utf-8")
+        sys.stdout.write(f"{name}\n")
+
+
+if __name__ == "__main__":
+    main()
