@@ -42,8 +42,9 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 test: dev  ## run every test (real PostgreSQL, Valkey and llama.cpp come from packages)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-soak: dev  ## the same checks, longer
-	@HALEXT_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m soak --timeout 1800 $(ARGS)
+soak: dev  ## the same checks for longer: more generated cases, more requests, more kills
+	@TEST_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 1800 tests/contracts tests/journeys \
+		tests/halext/dialects tests/halext/routing tests/halext/nodes tests/halext/gateway tests/halext/vault $(ARGS)
 
 lint: dev  ## format check, ruff, mypy --strict, the import contracts
 	@$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -23,6 +24,12 @@ from sqlalchemy.pool import NullPool
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
 from halext.storage.scope import Scope
+
+SOAK = bool(os.environ.get("TEST_SOAK"))
+"""Whether to look longer: `make soak`."""
+settings.register_profile("soak", max_examples=2_000, deadline=None)
+settings.register_profile("test", deadline=None)
+settings.load_profile("soak" if SOAK else "test")
 
 
 def unavailable(package: str, reason: object) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ from halext_web.service import WebService
 MODEL = "llama3.2:3b"
 SCRIPT = tuple(f" w{i}" for i in range(40))
 PATIENCE_S = 30.0
+REQUESTS = 100
+ROUNDS = range(20 if os.environ.get("TEST_SOAK") else 1)
+"""How often the light goes out: a thousand requests and more in `make soak`."""
 
 
 @dataclass
@@ -68,11 +72,12 @@ async def home(tmp_path: Path, fake_ollama: Callable[..., Awaitable[FakeOllama]]
         await asyncio.gather(door, return_exceptions=True)
 
 
-async def test_a_node_switched_off_while_idle_fails_nobody(home: Home) -> None:
+@pytest.mark.parametrize("_round", ROUNDS)
+async def test_a_node_switched_off_while_idle_fails_nobody(home: Home, _round: int) -> None:
     await asyncio.gather(*(home.ask() for _ in range(8)))
     await home.mac.kill()
-    answers = await asyncio.gather(*(home.ask() for _ in range(100)))
-    assert answers == ["".join(SCRIPT)] * 100
+    answers = await asyncio.gather(*(home.ask() for _ in range(REQUESTS)))
+    assert answers == ["".join(SCRIPT)] * REQUESTS
     assert home.app.registry.is_gone(EndpointId("mac"))
     await home.mac.start()
     await home.app.prober.look(EndpointId("mac"))
@@ -80,9 +85,10 @@ async def test_a_node_switched_off_while_idle_fails_nobody(home: Home) -> None:
     assert await home.ask("mac") == "".join(SCRIPT)
 
 
-async def test_a_node_switched_off_in_the_middle_fails_only_what_had_begun(home: Home) -> None:
+@pytest.mark.parametrize("_round", ROUNDS)
+async def test_a_node_switched_off_in_the_middle_fails_only_what_had_begun(home: Home, _round: int) -> None:
     await asyncio.gather(*(home.ask() for _ in range(8)))
-    tasks = [asyncio.get_running_loop().create_task(home.ask()) for _ in range(100)]
+    tasks = [asyncio.get_running_loop().create_task(home.ask()) for _ in range(REQUESTS)]
     seen = len(home.mac.timeline.of("first_token"))
     await home.mac.timeline.wait_for("first_token", count=seen + 2, timeout_s=PATIENCE_S)
     await home.mac.kill()
@@ -91,7 +97,7 @@ async def test_a_node_switched_off_in_the_middle_fails_only_what_had_begun(home:
     broken = [result for result in results if isinstance(result, Interrupted)]
     others = [result for result in results if isinstance(result, HalextError) and not isinstance(result, Interrupted)]
     assert others == []
-    assert len(whole) + len(broken) == 100
+    assert len(whole) + len(broken) == REQUESTS
     assert 1 <= len(broken) <= 4, "what the mac had begun, and nothing else"
 
 
