@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.runtime.background import Background
     from halext.runtime.settings import Settings
     from halext.storage.engine import Database
+    from halext.tasks.desk import Desk
     from halext.upstream import Drivers
     from halext.upstreams.http import Door
     from halext.vault.box import Vault
@@ -43,6 +44,7 @@ class App(Fleet):
     vault: Vault
     people: People
     ledger: UsageLedger
+    desk: Desk
     lock: DataDirLock
     background: Background
     base_url: str = ""

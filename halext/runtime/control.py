@@ -130,7 +130,7 @@ class RemoteControl:
             if "{" + name + "}" in path:
                 path = path.replace("{" + name + "}", quote(str(fields.pop(name)), safe=""))
         if operation.method in {"GET", "DELETE"}:
-            query = urlencode({name: value for name, value in fields.items() if value is not None})
+            query = urlencode({name: value for name, value in fields.items() if value is not None}, doseq=True)
             told = await self._coordinator.call(operation.method, f"{path}?{query}" if query else path)
         else:
             told = await self._coordinator.call(operation.method, path, fields)

@@ -30,6 +30,7 @@ from halext.runtime.settings import Settings
 from halext.storage import schema
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
+from halext.tasks.desk import Desk
 from halext.types import Clock
 from halext.upstreams.address import is_literal
 from halext.upstreams.http import Door
@@ -110,6 +111,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             vault=vault,
             people=people,
             ledger=ledger,
+            desk=Desk(scope, gateway, clock),
             lock=lock,
             background=background,
         )

@@ -30,6 +30,7 @@ from halext.runtime.settings import Settings
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
 from halext.storage.scope import Scope
+from halext.tasks.desk import Desk
 from halext.types import Clock, EndpointId, Kind, ModelName, NodeName
 from halext.upstream import Driver, Endpoint, ModelDetails, ModelInfo, RunningModel, Sighting
 from halext_web.service import WebService
@@ -186,13 +187,15 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
     registry = Registry(records=None, clock=clock, publish=lambda event: None)
     ledger = UsageLedger(UsageStore(scope), clock)
     nobody = cast("Any", None)
+    gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
     return App(
         clock=clock,
         door=nobody,
         drivers=drivers,
         registry=registry,
         prober=nobody,
-        gateway=Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options()),
+        gateway=gateway,
+        desk=Desk(scope, gateway, clock),
         settings=settings,
         database=database,
         vault=nobody,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from msgspec import convert
 from pydantic import SecretStr
 
 from halext.accounts.types import LOCAL, Role
@@ -16,7 +17,8 @@ from halext.runtime.app import App
 from halext.runtime.control import LocalControl, RemoteControl
 from halext.runtime.settings import Settings
 from halext.runtime.shapes import AddNode, AddUser, CreateToken, Named, Nothing, RevokeToken
-from halext.runtime.verbs import models, nodes, people
+from halext.runtime.shapes_tasks import AddTask, ListTasks
+from halext.runtime.verbs import models, nodes, people, tasks
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 from halext.types import ModelName, NodeName
@@ -82,6 +84,9 @@ async def test_a_token_has_its_owners_rights(running: App) -> None:
     there = Settings(url=running.base_url, token=SecretStr(token))
     async with connect.open_control(there) as control:
         assert (await control.call(people.who_am_i, Nothing())).name == "Ann"
+        row = await control.call(tasks.add_task, AddTask(title="call Bob"))
+        for states in ([], ["open"], ["open", "done"]):
+            assert await control.call(tasks.list_tasks, convert({"states": states}, ListTasks)) == [row]
         with pytest.raises(Forbidden):
             await control.call(people.list_users, Nothing())
         with pytest.raises(NoNodeOnline, match="no node yet"):

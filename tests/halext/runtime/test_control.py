@@ -12,7 +12,8 @@ from halext.messages import ChatRequest, Message
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl, RemoteControl
 from halext.runtime.shapes import AddNode, Named, Nothing, Since
-from halext.runtime.verbs import house, nodes
+from halext.runtime.shapes_tasks import ListTasks
+from halext.runtime.verbs import house, nodes, tasks
 from halext.testing.ollama import FakeOllama
 from halext.types import Json, ModelName
 from halext.upstreams.coordinator import Coordinator
@@ -40,12 +41,16 @@ async def test_parameters_go_into_the_path_the_query_or_the_body() -> None:
     await wire.remote().call(nodes.remove_node, Named(name="a/b ?"))
     wire.answer = []
     await wire.remote().call(house.show_usage, Since(since=1.5))
+    await wire.remote().call(tasks.list_tasks, ListTasks())
+    await wire.remote().call(tasks.list_tasks, ListTasks(states=["open", "done"]))
     wire.answer = {}
     with pytest.raises(BadAnswer, match="this version can't read"):
         await wire.remote().call(nodes.cordon_node, Named(name="mac"))
     assert wire.asked == [
         ("DELETE", "/hx/nodes/a%2Fb%20%3F", None),
         ("GET", "/hx/usage?since=1.5", None),
+        ("GET", "/hx/tasks", None),
+        ("GET", "/hx/tasks?states=open&states=done", None),
         ("POST", "/hx/nodes/mac/cordon", {}),
     ]
 

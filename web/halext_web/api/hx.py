@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from halext.dialects import reading
 from halext.errors import InvalidInput
 from halext.runtime.operations import OPERATIONS, Operation
-from halext.runtime.verbs import house, keys, models, nodes, people
+from halext.runtime.verbs import house, keys, models, nodes, people, tasks
 from halext.types import Json
 from halext_web.routes import Endpoint, Route
 from halext_web.visit import Visit
@@ -21,7 +21,7 @@ _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (house, keys, models, nodes, people)
+VERBS = (house, keys, models, nodes, people, tasks)
 """Importing them is what fills the table."""
 
 
@@ -55,7 +55,7 @@ async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
     fields: dict[str, Json] = {}
     is_json = operation.method not in {"GET", "DELETE"}
     if not is_json:
-        fields = _query(visit)
+        fields = _query(visit, operation)
     elif body:
         fields = reading.from_client(_OBJECT, body)
     in_path: dict[str, str] = dict(visit.request.path_params)
@@ -68,11 +68,15 @@ async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
         raise InvalidInput(f"The request has a field that can't be used: {error}.") from error
 
 
-def _query(visit: Visit) -> dict[str, Json]:
-    """One value as text, several as a list."""
+def _query(visit: Visit, operation: Operation[Any, Any]) -> dict[str, Json]:
+    """Each value as text; all of them as a list where there are several, or where the operation takes a list."""
     query = visit.request.query_params
-    lists = {name: query.getlist(name) for name in query}
-    return {name: values[0] if len(values) == 1 else list[Json](values) for name, values in lists.items()}
+    lists = {field.name for field in msgspec.structs.fields(operation.params) if get_origin(field.type) is list}
+    found = {name: query.getlist(name) for name in query}
+    return {
+        name: values[0] if len(values) == 1 and name not in lists else list[Json](values)
+        for name, values in found.items()
+    }
 
 
 def path_fields(operation: Operation[Any, Any]) -> list[str]:

@@ -1,0 +1,53 @@
+"""One's tasks, with plain forms."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+
+
+async def act(member: httpx.AsyncClient, **fields: str) -> httpx.Response:
+    return await member.post("/tasks", data=fields)
+
+
+async def test_a_tasks_life(member: httpx.AsyncClient) -> None:
+    added = await act(member, do="add", title="Call <b>Bob</b>", priority="high")
+    assert (added.status_code, added.headers["location"]) == (303, "/tasks")
+    page = (await member.get("/tasks")).text
+    assert "Call &lt;b&gt;Bob&lt;/b&gt;" in page
+    assert "<b>Bob" not in page
+    found = re.search(r'name="id" value="(\d+)"', page)
+    assert found
+    assert (await act(member, do="done", id=found[1])).status_code == 303
+    page = (await member.get("/tasks")).text
+    assert "Nothing is open." in page
+    assert "Reopen" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "says"),
+    [
+        ({"do": "add", "title": " "}, 422, "needs a title"),
+        ({"do": "add", "title": "x", "priority": "now"}, 422, "no priority"),
+        ({"do": "done", "id": "x"}, 422, "number"),
+        ({"do": "done", "id": "999999"}, 404, "no task 999999"),
+        ({"do": "explode"}, 422, "button"),
+        ({"title": "x"}, 422, "do"),
+        ({"do": "suggest", "text": " "}, 422, "no text"),
+    ],
+)
+async def test_what_can_not_be_done_is_said_on_the_page(
+    member: httpx.AsyncClient, fields: dict[str, str], status: int, says: str
+) -> None:
+    answer = await act(member, **fields)
+    assert answer.status_code == status
+    assert says in answer.text
+    assert "<h1>Tasks</h1>" in answer.text
+
+
+async def test_a_model_that_can_not_suggest_loses_no_text(member: httpx.AsyncClient) -> None:
+    answer = await act(member, do="suggest", text="call Bob, soon")
+    assert answer.status_code == 502
+    assert "call Bob, soon</textarea>" in answer.text

@@ -1,0 +1,78 @@
+"""The page of one's tasks: plain forms, which work without JavaScript."""
+
+from __future__ import annotations
+
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp
+
+from halext.accounts.types import Permission
+from halext.errors import HalextError, InvalidInput
+from halext.runtime.shapes_tasks import AddTask, ListTasks, MoveTask, SuggestTasks
+from halext.runtime.verbs.tasks import add_task, list_tasks, move_task, suggest_tasks
+from halext.tasks.types import Priority, TaskState
+from halext_web import forms
+from halext_web.pages.page import page
+from halext_web.routes import Route, route
+from halext_web.visit import Visit
+
+
+def routes() -> list[Route]:
+    """The page and its form."""
+    return [route("/tasks", tasks, Permission.USE), route("/tasks", act, Permission.USE, "POST")]
+
+
+async def tasks(visit: Visit) -> ASGIApp:
+    """GET /tasks."""
+    return await _page(visit)
+
+
+async def act(visit: Visit) -> ASGIApp:
+    """POST /tasks: one button; afterwards the page as it is now."""
+    fields = await forms.read(visit)
+    try:
+        await _carry_out(visit, forms.need(fields, "do"), fields)
+    except HalextError as error:
+        return await _page(visit, error=error, text=fields.get("text", ""))
+    return RedirectResponse("/tasks", status_code=303)
+
+
+async def _carry_out(visit: Visit, button: str, fields: dict[str, str]) -> None:
+    match button:
+        case "add":
+            title, priority = fields.get("title", ""), _priority(fields)
+            await add_task(visit.app, visit.caller, AddTask(title=title, priority=priority.value))
+        case "suggest":
+            await suggest_tasks(visit.app, visit.caller, SuggestTasks(text=fields.get("text", "")))
+        case "open" | "done" | "dropped":
+            await move_task(visit.app, visit.caller, MoveTask(id=_number(fields), state=button))
+        case _:
+            raise InvalidInput("The page does not know this button; reload it.")
+
+
+def _priority(fields: dict[str, str]) -> Priority:
+    try:
+        return Priority(fields.get("priority", "normal"))
+    except ValueError:
+        raise InvalidInput("This is no priority; reload the page.") from None
+
+
+def _number(fields: dict[str, str]) -> int:
+    try:
+        return int(forms.need(fields, "id"))
+    except ValueError:
+        raise InvalidInput("This is no task's number; reload the page.") from None
+
+
+async def _page(visit: Visit, *, error: HalextError | None = None, text: str = "") -> Response:
+    rows = await list_tasks(visit.app, visit.caller, ListTasks(states=["open", "suggested", "done"]))
+    return page(
+        visit,
+        "tasks.html",
+        status=error.status if error else 200,
+        open=[row for row in rows if row.state == TaskState.OPEN],
+        suggested=[row for row in rows if row.state == TaskState.SUGGESTED],
+        done=[row for row in rows if row.state == TaskState.DONE][:20],
+        priorities=[priority.value for priority in Priority],
+        error=error,
+        text=text,
+    )
