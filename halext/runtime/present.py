@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from halext.accounts.types import TokenInfo, User
 from halext.gateway.dispatch import Explanation
+from halext.gateway.story import why
 from halext.gateway.types import Choice, Record
 from halext.nodes import policy
 from halext.nodes.types import Cordon, EndpointState, Node, Rates, Status
@@ -15,9 +16,6 @@ from halext.runtime import shapes
 from halext.types import EndpointId, ModelName
 from halext.upstream import ModelInfo
 from halext.vault.types import SecretInfo
-
-WORTH_TELLING_S = 0.05
-"""A shorter wait in line is nothing to tell anyone about."""
 
 RANK = (
     Status.HEALTHY,
@@ -182,21 +180,8 @@ def request_info(record: Record) -> shapes.RequestInfo:
         tokens_per_s=record.tokens_per_s,
         choices=choices,
         failures=list(record.failures),
-        why=_why(choices, record.failures),
+        why=why(record),
     )
-
-
-def _why(choices: Sequence[shapes.ChoiceInfo], failures: Sequence[str]) -> list[str]:
-    """Choices and failures as they alternated: each failure is followed by another choice, or by the end."""
-    lines: list[str] = []
-    for number, choice in enumerate(choices):
-        waited = (
-            f" (after {choice.waited_s:.1f} s in line)" if choice.waited_s >= WORTH_TELLING_S and not failures else ""
-        )
-        lines.append(choice.sentence + waited)
-        if number < len(failures):
-            lines.append(failures[number])
-    return lines
 
 
 def user_info(user: User) -> shapes.UserInfo:

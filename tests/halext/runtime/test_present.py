@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from halext.accounts.types import LOCAL
 from halext.gateway.dispatch import Explanation
-from halext.gateway.types import Choice, Record
 from halext.nodes.types import Cordon, EndpointState, Health, Node, Rates, Status
-from halext.routing.policy import choose, estimate
+from halext.routing.policy import choose
 from halext.routing.types import Candidate, Need, NoNode, Rejected
-from halext.runtime.present import RANK, explanation_info, model_rows, node_info, request_info
-from halext.types import EndpointId, ModelName, NodeName, RequestId, SecretRef
+from halext.runtime.present import RANK, explanation_info, model_rows, node_info
+from halext.types import EndpointId, ModelName, NodeName, SecretRef
 from halext.upstream import Endpoint, ModelInfo, RunningModel, Sighting
 
 M = ModelName("m")
@@ -75,16 +73,3 @@ def test_decisions_are_told_before_they_are_made() -> None:
     nobody = explanation_info(Explanation(M, NoNode("unknown_model"), off))
     assert nobody.chosen is None
     assert nobody.sentence.endswith("nobody can take it")
-
-
-def test_a_requests_story_alternates_choices_and_failures() -> None:
-    record = Record(RequestId("r"), LOCAL, M, 1.0, "chat", node=NodeName("pc"), outcome="done")
-    for name, waited in (("mac", 2.0), ("pc", 2.5)):
-        estimates = (estimate(Need(1, 1), candidate(name)),)
-        record.choices.append(Choice(NodeName(name), EndpointId(name), estimates, (), waited))
-    record.failures.append("mac: refuses the connection")
-    info = request_info(record)
-    assert [line.split(":")[0] for line in info.why] == ["mac", "mac", "pc"]
-    assert info.why[1] == "mac: refuses the connection"
-    alone = Record(RequestId("r"), LOCAL, M, 1.0, "chat", choices=record.choices[:1])
-    assert request_info(alone).why[0].endswith("(after 2.0 s in line)")

@@ -1,0 +1,215 @@
+"""Live answers: they run here, whoever looks on. A page that is reloaded, a second one, a chat: all read one log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from halext.accounts.types import Caller
+from halext.chat import policy
+from halext.chat.store import AnswerLog, Asked, ChatStore
+from halext.chat.types import Conversation, ConversationId, Event, Outcome, Turn, TurnId, TurnState
+from halext.errors import HalextError, InvalidInput
+from halext.gateway.dispatch import Gateway
+from halext.gateway.story import why
+from halext.gateway.types import Ask
+from halext.messages import ChatRequest
+from halext.storage.scope import Scope
+from halext.types import Clock, ModelName, UserId
+
+CLOSED = "halext was stopped in the middle of it."
+Spawn = Callable[[Coroutine[object, object, None], str], None]
+CallerOf = Callable[[UserId], Coroutine[object, object, Caller | None]]
+
+
+@dataclass(slots=True)
+class _Live:
+    """An answer that runs: what it has said, and who waits to hear more."""
+
+    asked: Asked
+    caller: Caller
+    blocks: list[str] = field(default_factory=list)
+    tail: str = ""
+    ended: Turn | None = None
+    is_over: bool = False
+    is_stopped: bool = False
+    scope: asyncio.Timeout | None = None
+    """Ended by `stop`; it has no deadline of its own."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.blocks) + self.tail
+
+    def stop(self) -> None:
+        """Let it end now."""
+        self.is_stopped = True
+        if self.scope is not None:
+            self.scope.reschedule(asyncio.get_running_loop().time())
+
+    def tell(self) -> None:
+        """Wake everyone who waits; those who come later wait for the next change."""
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+
+async def _events(live: _Live, after: int) -> AsyncIterator[Event]:
+    """Always the newest there is: who reads slowly sees fewer tails, and every block once."""
+    seen = after
+    while True:
+        changed = live.changed
+        while seen < len(live.blocks):
+            seen += 1
+            yield Event("block", live.blocks[seen - 1], seen)
+        yield Event("tail", live.tail)
+        if live.is_over:
+            break
+        await changed.wait()
+    if live.ended is not None:
+        yield Event("done", turn=live.ended)
+
+
+class Answers:
+    """Asks models in the name of people, and lets them follow. Callers without an account have no conversations."""
+
+    def __init__(self, scope: Scope, gateway: Gateway, clock: Clock, spawn: Spawn) -> None:
+        """`spawn` runs work that outlives its caller, and cancels it when the house closes."""
+        self._scope = scope
+        self._log = AnswerLog(scope)
+        self._gateway = gateway
+        self._clock = clock
+        self._spawn = spawn
+        self._live: dict[TurnId, _Live] = {}
+
+    async def ask(
+        self, caller: Caller, text: str, *, conversation: ConversationId | None = None, model: str = ""
+    ) -> tuple[Conversation, Turn]:
+        """Put a question; the answer runs from now on. What was asked is on the record when this returns.
+
+        Raises `InvalidInput`, `NotFound`, and `Conflict` while the last answer still runs.
+        """
+        store = self._of(caller)
+        asked = await store.ask(conversation, policy.question(text), model, self._clock.now())
+        self._begin(asked, caller)
+        return asked.conversation, asked.answer
+
+    async def conversations(self, caller: Caller) -> list[Conversation]:
+        """The caller's conversations, the latest first."""
+        return await self._of(caller).conversations()
+
+    async def read(self, caller: Caller, conversation: ConversationId) -> tuple[Conversation, list[Turn]]:
+        """A conversation with its turns. Raises `NotFound`."""
+        return await self._of(caller).read(conversation)
+
+    async def forget(self, caller: Caller, conversation: ConversationId) -> None:
+        """Stop what runs in a conversation, and delete it. Raises `NotFound`."""
+        _, turns = await self.read(caller, conversation)
+        for turn in turns:
+            if turn.id in self._live:
+                await self.stop(caller, turn.id)
+        await self._of(caller).forget(conversation)
+
+    async def follow(self, caller: Caller, answer: TurnId, after: int = 0) -> AsyncIterator[Event]:
+        """An answer from block `after` on, up to its end; any number of readers, none of whom slows it down.
+
+        Raises `NotFound` before the first event.
+        """
+        turn = await self._of(caller).turn(answer)
+        live = self._live.get(answer)
+        if live is None:
+            ended = turn if turn.outcome.state is not TurnState.RUNNING else await self._of(caller).turn(answer)
+            yield Event("whole", ended.outcome.text)
+            yield Event("done", turn=ended)
+            return
+        async for event in _events(live, after):
+            yield event
+
+    async def stop(self, caller: Caller, answer: TurnId) -> Turn:
+        """End an answer; its text so far is kept. Ended ones stay as they are. Raises `NotFound`."""
+        turn = await self._of(caller).turn(answer)
+        live = self._live.get(answer)
+        if live is None:
+            return turn
+        live.stop()
+        while not live.is_over:
+            await live.changed.wait()
+        return live.ended or turn
+
+    async def recover(self, caller_of: CallerOf) -> None:
+        """After a crash: answers that nobody had seen a word of run again by themselves, the others are interrupted."""
+        for left in await self._log.unfinished():
+            caller = await caller_of(left.owner)
+            if caller is not None and not left.shown:
+                self._begin(left.asked, caller)
+            else:
+                lost = Outcome(TurnState.INTERRUPTED, left.shown, error=CLOSED)
+                await self._log.finish(left.asked.answer.id, lost)
+
+    # --- one answer ---
+
+    def _begin(self, asked: Asked, caller: Caller) -> None:
+        live = self._live[asked.answer.id] = _Live(asked, caller)
+        self._spawn(self._run(live), f"answer {asked.answer.id}")
+
+    async def _run(self, live: _Live) -> None:
+        ask = self._ask(live)
+        state, error = TurnState.DONE, ""
+        try:
+            await self._write(live, ask)
+            if live.is_stopped:
+                state = TurnState.STOPPED
+        except HalextError as failure:
+            state, error = (TurnState.INTERRUPTED if live.text else TurnState.FAILED), failure.message
+        except asyncio.CancelledError:
+            state, error = TurnState.INTERRUPTED, CLOSED
+            raise
+        finally:
+            # The house closes and nothing was shown yet: it stays on the record as running, and runs again.
+            if live.text or state is not TurnState.INTERRUPTED:
+                live.ended = await self._log.finish(live.asked.answer.id, self._outcome(live, ask, state, error))
+            live.is_over = True
+            del self._live[live.asked.answer.id]
+            live.tell()
+
+    async def _write(self, live: _Live, ask: Ask) -> None:
+        """Take the answer in, piece by piece; what is finished is on the record before anyone is told of it."""
+        if live.is_stopped:
+            return
+        live.scope = asyncio.timeout(None)
+        try:
+            async with live.scope, aclosing(self._gateway.generate(ask)) as chunks:
+                async for chunk in chunks:
+                    finished, rest = policy.cut(live.tail + chunk.text)
+                    if finished:
+                        await self._log.append(live.asked.answer.id, len(live.blocks) + 1, finished)
+                    live.blocks += finished
+                    live.tail = rest
+                    live.tell()
+        except TimeoutError:
+            if not live.is_stopped:
+                raise
+
+    def _ask(self, live: _Live) -> Ask:
+        asked = live.asked
+        request = ChatRequest(ModelName(asked.conversation.model), policy.context(asked.before, asked.question))
+        return Ask(self._gateway.new_id(), live.caller, request)
+
+    def _outcome(self, live: _Live, ask: Ask, state: TurnState, error: str) -> Outcome:
+        record = self._gateway.records.find(ask.id)
+        return Outcome(
+            state=state,
+            text=live.text,
+            model=record.model if record else "",
+            node=(record.node or "") if record else "",
+            error=error,
+            tokens_per_s=record.tokens_per_s if record else None,
+            first_token_s=record.first_token_s if record else None,
+            why=tuple(why(record)) if record else (),
+        )
+
+    def _of(self, caller: Caller) -> ChatStore:
+        if caller.user_id is None:
+            raise InvalidInput("Conversations belong to a person: sign in, or use that person's API token.")
+        return ChatStore(self._scope, caller.user_id)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Any, cast
+
+import pytest
+
+from halext.accounts.types import LOCAL
+from halext.chat.types import ConversationId, Event, TurnId, TurnState
+from halext.errors import Conflict, Interrupted, InvalidInput, NoNodeOnline, NotFound
+from halext.messages import Message
+from halext.runtime.background import Background
+
+from .conftest import Room, make
+
+
+async def until_done(room: Room, turn: TurnId, after: int = 0) -> list[Event]:
+    async with asyncio.timeout(10):
+        return [event async for event in room.answers.follow(room.ann, turn, after)]
+
+
+async def test_a_question_is_answered_and_kept(room: Room) -> None:
+    room.model.say("Because", " of", " air.\n\nAnd light", ".", None)
+    conversation, turn = await room.answers.ask(room.ann, " Why is the sky blue? ")
+    assert (conversation.title, turn.outcome.state) == ("Why is the sky blue?", TurnState.RUNNING)
+    events = await until_done(room, turn.id)
+    assert [event.text for event in events if event.kind == "block"] == ["Because of air.\n\n"]
+    done = events[-1].turn
+    assert done is not None
+    assert (done.outcome.state, done.outcome.text) == (TurnState.DONE, "Because of air.\n\nAnd light.")
+    _, turns = await room.answers.read(room.ann, conversation.id)
+    assert [(known.role, known.outcome.text) for known in turns] == [
+        ("user", "Why is the sky blue?"),
+        ("assistant", "Because of air.\n\nAnd light."),
+    ]
+    assert [event.kind for event in await until_done(room, turn.id)] == ["whole", "done"]
+
+
+async def test_the_model_remembers(room: Room) -> None:
+    room.model.say("Hello Ann.", None)
+    conversation, turn = await room.answers.ask(room.ann, "I am Ann.", model="m")
+    await until_done(room, turn.id)
+    room.model.say("Ann.", None)
+    again, second = await room.answers.ask(room.ann, "Who am I?", conversation=conversation.id)
+    await until_done(room, second.id)
+    assert again.id == conversation.id
+    assert room.model.asked[1].model == "m"
+    assert room.model.asked[1].messages == (
+        Message("user", "I am Ann."),
+        Message("assistant", "Hello Ann."),
+        Message("user", "Who am I?"),
+    )
+    assert [known.id for known in await room.answers.conversations(room.ann)] == [conversation.id]
+
+
+async def test_one_answer_at_a_time(room: Room) -> None:
+    conversation, turn = await room.answers.ask(room.ann, "one")
+    with pytest.raises(Conflict, match="still being written"):
+        await room.answers.ask(room.ann, "two", conversation=conversation.id)
+    room.model.say("x", None)
+    await until_done(room, turn.id)
+    room.model.say("y", None)
+    _, second = await room.answers.ask(room.ann, "two", conversation=conversation.id)
+    await until_done(room, second.id)
+
+
+async def test_who_comes_late_or_again_misses_nothing_and_reads_nothing_twice(room: Room) -> None:
+    _, turn = await room.answers.ask(room.ann, "go")
+    first: list[Event] = []
+    room.model.say("a\n\n", "b\n\n", "c")
+    stream = cast("Any", room.answers.follow(room.ann, turn.id))
+    async with asyncio.timeout(10), aclosing(stream):
+        async for event in stream:
+            first.append(event)
+            if event.kind == "tail" and event.text == "c":
+                break
+    assert [event.seq for event in first if event.kind == "block"] == [1, 2]
+    room.model.say("\n\nd\n\n", "e", None)
+    late, again = await asyncio.gather(until_done(room, turn.id), until_done(room, turn.id, after=2))
+    assert [event.text for event in late if event.kind == "block"] == ["a\n\n", "b\n\n", "c\n\n", "d\n\n"]
+    assert [event.seq for event in again if event.kind == "block"] == [3, 4]
+    assert late[-1].turn is not None
+    assert late[-1].turn.outcome.text == "a\n\nb\n\nc\n\nd\n\ne"
+
+
+@pytest.mark.parametrize("pieces", [(), ("some",), ("some\n\n", "more")])
+async def test_stop_keeps_what_there_is_and_frees_the_node(room: Room, pieces: tuple[str, ...]) -> None:
+    _, turn = await room.answers.ask(room.ann, "go")
+    room.model.say(*pieces)
+    async with asyncio.timeout(10):
+        async for event in room.answers.follow(room.ann, turn.id):
+            if not pieces or event.text == pieces[-1]:
+                break
+        stopped = await room.answers.stop(room.ann, turn.id)
+    assert (stopped.outcome.state, stopped.outcome.text) == (TurnState.STOPPED, "".join(pieces))
+    assert room.model.closed == len(room.model.asked)
+    assert (await room.answers.stop(room.ann, turn.id)).outcome == stopped.outcome
+
+
+async def test_an_answer_that_breaks_off_keeps_its_text(room: Room) -> None:
+    room.model.say("half", Interrupted("mac stopped"))
+    _, turn = await room.answers.ask(room.ann, "go")
+    ended = (await until_done(room, turn.id))[-1].turn
+    assert ended is not None
+    assert (ended.outcome.state, ended.outcome.text, ended.outcome.error) == ("interrupted", "half", "mac stopped")
+
+
+async def test_an_answer_that_never_began_says_why(room: Room) -> None:
+    room.model.say(NoNodeOnline("nobody is there"))
+    _, turn = await room.answers.ask(room.ann, "go")
+    ended = (await until_done(room, turn.id))[-1].turn
+    assert ended is not None
+    assert (ended.outcome.state, ended.outcome.error) == (TurnState.FAILED, "nobody is there")
+
+
+async def test_others_conversations_are_not_there(room: Room) -> None:
+    conversation, turn = await room.answers.ask(room.ann, "secret")
+    attempts = [
+        room.answers.read(room.bob, conversation.id),
+        room.answers.stop(room.bob, turn.id),
+        room.answers.forget(room.bob, conversation.id),
+        room.answers.ask(room.bob, "x", conversation=conversation.id),
+        anext(cast("Any", room.answers.follow(room.bob, turn.id))),
+    ]
+    for attempt in attempts:
+        with pytest.raises(NotFound):
+            await attempt
+    assert await room.answers.conversations(room.bob) == []
+    with pytest.raises(NotFound):
+        await room.answers.read(room.ann, ConversationId(999))
+    with pytest.raises(InvalidInput, match="belong to a person"):
+        await room.answers.ask(LOCAL, "x")
+    room.model.say(None)
+    await until_done(room, turn.id)
+
+
+async def test_forgetting_stops_and_deletes(room: Room) -> None:
+    conversation, _ = await room.answers.ask(room.ann, "go")
+    async with asyncio.timeout(10):
+        await room.answers.forget(room.ann, conversation.id)
+    assert await room.answers.conversations(room.ann) == []
+    with pytest.raises(NotFound):
+        await room.answers.read(room.ann, conversation.id)
+
+
+# --- halext ends, and comes back ---
+
+
+async def test_an_answer_nobody_saw_runs_again_by_itself(room: Room) -> None:
+    async with Background() as before:
+        _, turn = await make(room.scope, room.model, before).ask(room.ann, "go")
+    room.model.say("here", None)
+    await room.answers.recover(room.caller_of)
+    ended = (await until_done(room, turn.id))[-1].turn
+    assert ended is not None
+    assert (ended.outcome.state, ended.outcome.text) == (TurnState.DONE, "here")
+    assert room.model.asked[-1].messages == (Message("user", "go"),)
+
+
+async def test_an_answer_that_was_shown_is_interrupted_and_its_text_kept(room: Room) -> None:
+    async with Background() as before:
+        earlier = make(room.scope, room.model, before)
+        _, turn = await earlier.ask(room.ann, "go")
+        room.model.say("one\n\n", "two")
+        async with asyncio.timeout(10):
+            async for event in earlier.follow(room.ann, turn.id):
+                if event.text == "two":
+                    break
+    ended = (await until_done(room, turn.id))[-1].turn
+    assert ended is not None
+    assert (ended.outcome.state, ended.outcome.text) == (TurnState.INTERRUPTED, "one\n\ntwo")
+
+
+async def test_after_a_kill_what_was_on_the_record_is_kept(room: Room) -> None:
+    _, turn = await room.answers.ask(room.ann, "go")
+    room.model.say("one\n\n", "two")
+    async with asyncio.timeout(10):
+        async for event in room.answers.follow(room.ann, turn.id):
+            if event.text == "two":
+                break
+    after_kill = room.again()
+    await after_kill.recover(room.caller_of)
+    ended = [event async for event in after_kill.follow(room.ann, turn.id)][-1].turn
+    assert ended is not None
+    assert (ended.outcome.state, ended.outcome.text) == (TurnState.INTERRUPTED, "one\n\n")
