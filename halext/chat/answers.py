@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from halext.accounts.types import Caller
@@ -19,6 +19,8 @@ from halext.messages import ChatRequest
 from halext.storage.scope import Scope
 from halext.types import Clock, ModelName, UserId
 
+QUIET_S = 15.0
+"""After so long without news the tail is told once more, so that connections which carry it stay open."""
 CLOSED = "halext was stopped in the middle of it."
 Spawn = Callable[[Coroutine[object, object, None], str], None]
 CallerOf = Callable[[UserId], Coroutine[object, object, Caller | None]]
@@ -66,7 +68,9 @@ async def _events(live: _Live, after: int) -> AsyncIterator[Event]:
         yield Event("tail", live.tail)
         if live.is_over:
             break
-        await changed.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                await changed.wait()
     if live.ended is not None:
         yield Event("done", turn=live.ended)
 
@@ -190,6 +194,8 @@ class Answers:
         except TimeoutError:
             if not live.is_stopped:
                 raise
+        finally:
+            live.scope = None
 
     def _ask(self, live: _Live) -> Ask:
         asked = live.asked

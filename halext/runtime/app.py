@@ -10,6 +10,7 @@ from halext.types import Clock
 if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.people import People
+    from halext.chat.answers import Answers
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
     from halext.nodes.prober import Prober
@@ -44,6 +45,7 @@ class App(Fleet):
     vault: Vault
     people: People
     ledger: UsageLedger
+    answers: Answers
     desk: Desk
     lock: DataDirLock
     background: Background

@@ -46,6 +46,7 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         scheduler = schedule.start(app)
         stack.callback(scheduler.shutdown, wait=False)
         await _first_look(app, model)
+        await app.answers.recover(app.people.caller_of)
         await _serve(app, services, say)
         say("halext has stopped.")
 

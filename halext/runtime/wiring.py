@@ -14,6 +14,7 @@ from halext.accounts.ledger import UsageLedger
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
+from halext.chat.answers import Answers
 from halext.cluster.connect import open_cluster
 from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
@@ -111,6 +112,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             vault=vault,
             people=people,
             ledger=ledger,
+            answers=Answers(scope, gateway, clock, background.spawn),
             desk=Desk(scope, gateway, clock),
             lock=lock,
             background=background,

@@ -18,6 +18,7 @@ from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
+from halext.chat.answers import Answers
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
 from halext.gateway.dispatch import Gateway, Options
@@ -25,6 +26,7 @@ from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextReque
 from halext.nodes.registry import Registry
 from halext.nodes.types import Node
 from halext.runtime.app import App
+from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.settings import Settings
 from halext.storage.engine import Database, open_database
@@ -161,7 +163,7 @@ def furniture(tmp_path_factory: pytest.TempPathFactory) -> Furniture:
             await upgrade(database)
         shutil.copy(folder / "empty.db", folder / "lived-in.db")
         async with _opened(folder / "lived-in.db") as database:
-            token = await _move_in(make_app(database, Script(), Settings(data_dir=folder), SystemClock()))
+            token = await _move_in(make_app(database, Script(), Settings(data_dir=folder), SystemClock(), Background()))
         return Furniture(folder / "empty.db", folder / "lived-in.db", token)
 
     return asyncio.run(make())
@@ -176,7 +178,7 @@ async def _opened(path: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
-def make_app(database: Database, script: Script, settings: Settings, clock: Clock) -> App:
+def make_app(database: Database, script: Script, settings: Settings, clock: Clock, background: Background) -> App:
     """The rooms, without the edges that no test here touches."""
     scope = Scope(database)
     driver = ScriptedDriver(script)
@@ -195,6 +197,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         registry=registry,
         prober=nobody,
         gateway=gateway,
+        answers=Answers(scope, gateway, clock, background.spawn),
         desk=Desk(scope, gateway, clock),
         settings=settings,
         database=database,
@@ -204,7 +207,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         ),
         ledger=ledger,
         lock=nobody,
-        background=nobody,
+        background=background,
         local_token="local-secret-of-this-machine",
     )
 
@@ -248,7 +251,8 @@ async def open_house(tmp_path: Path, furniture: Furniture) -> AsyncIterator[Open
         database = await stack.enter_async_context(_opened(path))
         script = Script()
         own = Settings(data_dir=tmp_path, **({"port": 0} | settings))
-        app = make_app(database, script, own, clock or SystemClock())
+        background = await stack.enter_async_context(Background())
+        app = make_app(database, script, own, clock or SystemClock(), background)
         endpoint = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://127.0.0.1:1", slots=4)
         await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
         app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())

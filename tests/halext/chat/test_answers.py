@@ -21,10 +21,14 @@ async def until_done(room: Room, turn: TurnId, after: int = 0) -> list[Event]:
 
 
 async def test_a_question_is_answered_and_kept(room: Room) -> None:
-    room.model.say("Because", " of", " air.\n\nAnd light", ".", None)
     conversation, turn = await room.answers.ask(room.ann, " Why is the sky blue? ")
     assert (conversation.title, turn.outcome.state) == ("Why is the sky blue?", TurnState.RUNNING)
-    events = await until_done(room, turn.id)
+    events: list[Event] = []
+    async with asyncio.timeout(10):
+        async for event in room.answers.follow(room.ann, turn.id):
+            if not events:
+                room.model.say("Because", " of", " air.\n\nAnd light", ".", None)
+            events.append(event)
     assert [event.text for event in events if event.kind == "block"] == ["Because of air.\n\n"]
     done = events[-1].turn
     assert done is not None

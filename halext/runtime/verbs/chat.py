@@ -1,0 +1,91 @@
+"""Conversations, and the answers in them."""
+
+from __future__ import annotations
+
+from halext.accounts.types import Caller, Permission
+from halext.chat import types as chat
+from halext.runtime.app import App
+from halext.runtime.operations import operation
+from halext.runtime.shapes import Done, Nothing
+from halext.runtime.shapes_chat import (
+    AnswerRef,
+    Asked,
+    AskMore,
+    AskNew,
+    Conversation,
+    ConversationInfo,
+    ConversationRef,
+    TurnInfo,
+)
+
+
+@operation("POST", "/hx/conversations", Permission.USE)
+async def begin_conversation(app: App, caller: Caller, params: AskNew) -> Asked:
+    """Begin a conversation with a question; the answer runs from now on."""
+    conversation, turn = await app.answers.ask(caller, params.text, model=params.model)
+    return Asked(conversation_info(conversation), turn.id)
+
+
+@operation("POST", "/hx/conversations/{id}/ask", Permission.USE)
+async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
+    """Ask on in a conversation; the answer runs from now on."""
+    number = chat.ConversationId(params.id)
+    conversation, turn = await app.answers.ask(caller, params.text, conversation=number, model=params.model)
+    return Asked(conversation_info(conversation), turn.id)
+
+
+@operation("GET", "/hx/conversations", Permission.USE)
+async def list_conversations(app: App, caller: Caller, params: Nothing) -> list[ConversationInfo]:
+    """The caller's conversations, the latest first."""
+    del params
+    return [conversation_info(conversation) for conversation in await app.answers.conversations(caller)]
+
+
+@operation("GET", "/hx/conversations/{id}", Permission.USE)
+async def read_conversation(app: App, caller: Caller, params: ConversationRef) -> Conversation:
+    """A conversation with its turns."""
+    conversation, turns = await app.answers.read(caller, chat.ConversationId(params.id))
+    return Conversation(conversation_info(conversation), [turn_info(turn) for turn in turns])
+
+
+@operation("DELETE", "/hx/conversations/{id}", Permission.USE)
+async def forget_conversation(app: App, caller: Caller, params: ConversationRef) -> Done:
+    """Delete a conversation for good."""
+    await app.answers.forget(caller, chat.ConversationId(params.id))
+    return Done("The conversation is deleted.")
+
+
+@operation("POST", "/hx/answers/{id}/stop", Permission.USE)
+async def stop_answer(app: App, caller: Caller, params: AnswerRef) -> TurnInfo:
+    """End an answer; its text so far is kept."""
+    return turn_info(await app.answers.stop(caller, chat.TurnId(params.id)))
+
+
+def conversation_info(conversation: chat.Conversation) -> ConversationInfo:
+    """A conversation as JSON."""
+    return ConversationInfo(
+        id=conversation.id,
+        title=conversation.title,
+        model=conversation.model,
+        created_at=conversation.created_at,
+        updated_at=conversation.updated_at,
+    )
+
+
+def turn_info(turn: chat.Turn) -> TurnInfo:
+    """A turn as JSON."""
+    outcome = turn.outcome
+    return TurnInfo(
+        id=turn.id,
+        conversation=turn.conversation,
+        role=turn.role,
+        state=str(outcome.state),
+        text=outcome.text,
+        model=outcome.model,
+        node=outcome.node,
+        error=outcome.error,
+        tokens_per_s=outcome.tokens_per_s,
+        first_token_s=outcome.first_token_s,
+        why=list(outcome.why),
+        created_at=turn.created_at,
+    )
