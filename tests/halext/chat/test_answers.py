@@ -20,6 +20,12 @@ async def until_done(room: Room, turn: TurnId, after: int = 0) -> list[Event]:
         return [event async for event in room.answers.follow(room.ann, turn, after)]
 
 
+async def listen(room: Room, turn: TurnId, after: int, heard: list[Event], began: asyncio.Event) -> None:
+    async for event in room.answers.follow(room.ann, turn, after):
+        heard.append(event)
+        began.set()
+
+
 async def test_a_question_is_answered_and_kept(room: Room) -> None:
     conversation, turn = await room.answers.ask(room.ann, " Why is the sky blue? ")
     assert (conversation.title, turn.outcome.state) == ("Why is the sky blue?", TurnState.RUNNING)
@@ -80,8 +86,15 @@ async def test_who_comes_late_or_again_misses_nothing_and_reads_nothing_twice(ro
             if event.kind == "tail" and event.text == "c":
                 break
     assert [event.seq for event in first if event.kind == "block"] == [1, 2]
-    room.model.say("\n\nd\n\n", "e", None)
-    late, again = await asyncio.gather(until_done(room, turn.id), until_done(room, turn.id, after=2))
+    late: list[Event] = []
+    again: list[Event] = []
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        began = [asyncio.Event(), asyncio.Event()]
+        group.create_task(listen(room, turn.id, 0, late, began[0]))
+        group.create_task(listen(room, turn.id, 2, again, began[1]))
+        for event_of_one in began:
+            await event_of_one.wait()
+        room.model.say("\n\nd\n\n", "e", None)
     assert [event.text for event in late if event.kind == "block"] == ["a\n\n", "b\n\n", "c\n\n", "d\n\n"]
     assert [event.seq for event in again if event.kind == "block"] == [3, 4]
     assert late[-1].turn is not None
