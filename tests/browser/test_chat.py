@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.browser.conftest import LIGHTHOUSE
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Site, Tab
 
@@ -75,6 +77,36 @@ async def test_an_answer_that_breaks_off_says_so(tab: Tab, site: Site) -> None:
     await expect(answer).to_contain_text("A lighthouse")
     await answer.get_by_role("button", name="Try again").click()
     await expect(answer).to_contain_text("<b>39</b>")
+
+
+async def test_a_reload_in_the_middle_loses_and_doubles_nothing(tab: Tab, site: Site) -> None:
+    page = await come_in(tab, site)
+    await ask(page, "How does a lens work?")
+    answer = page.locator("article.answer")
+    await expect(answer).to_contain_text("<b>2</b>")
+    await expect(page).to_have_url(re.compile(r"/c/\d+$"))
+    await page.reload()
+    await expect(answer).to_have_attribute("aria-busy", "true")
+    await expect(answer).to_have_attribute("aria-busy", "false")
+    whole = "".join(LIGHTHOUSE)
+    assert await answer.locator(".main").text_content() == whole
+    await page.reload()
+    assert await answer.locator(".main").text_content() == whole
+    assert await page.locator("article.asked").count() == 1
+
+
+async def test_a_second_tab_sees_the_same(context: BrowserContext, tab: Tab, site: Site) -> None:
+    page = await come_in(tab, site)
+    await ask(page, "How does a lens work?")
+    await expect(page).to_have_url(re.compile(r"/c/\d+$"))
+    other = await context.new_page()
+    await other.goto(page.url)
+    for each in (page, other):
+        answer = each.locator("article.answer")
+        await expect(answer).to_have_attribute("aria-busy", "false")
+        assert await answer.locator(".main").text_content() == "".join(LIGHTHOUSE)
+    await other.get_by_text("Conversations", exact=True).click()
+    await expect(other.get_by_role("link", name="How does a lens work?")).to_be_visible()
 
 
 async def test_by_keyboard_alone(tab: Tab, site: Site) -> None:

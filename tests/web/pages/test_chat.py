@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 
 from halext.errors import Interrupted, RequestRefused
-from halext.messages import ChatChunk, ChatRequest, Done
+from halext.messages import ChatRequest
 
 if TYPE_CHECKING:
     from tests.web.conftest import House, OpenHouse
@@ -27,9 +28,14 @@ async def test_its_one_script_has_the_pages_nonce(member: httpx.AsyncClient) -> 
     assert answer.text.count("<script") == answer.text.count(f'nonce="{nonce}"') == 1
 
 
+async def by_form(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
+    return await client.post("/ask", data=fields, follow_redirects=True)
+
+
 async def test_a_question_by_form_comes_back_with_its_answer(house: House, member: httpx.AsyncClient) -> None:
-    page = await member.post("/ask", data={"model": "llama3.2:3b", "prompt": "What is 1 < 2?"})
+    page = await by_form(member, model="llama3.2:3b", prompt="What is 1 < 2?")
     assert page.status_code == 200
+    assert page.url.path.startswith("/c/")
     assert "What is 1 &lt; 2?" in page.text
     assert ">Hello<" in page.text
     assert "Why this node?" in page.text
@@ -39,34 +45,61 @@ async def test_a_question_by_form_comes_back_with_its_answer(house: House, membe
     assert request.messages[-1].content == "What is 1 < 2?"
 
 
+async def test_a_conversation_goes_on_and_is_found_again(house: House, member: httpx.AsyncClient) -> None:
+    first = await by_form(member, prompt="I am Ann")
+    number = first.url.path.removeprefix("/c/")
+    await by_form(member, prompt="Who am I?", conversation=number)
+    assert isinstance(house.script.requests[1], ChatRequest)
+    assert [message.content for message in house.script.requests[1].messages] == ["I am Ann", "Hello", "Who am I?"]
+    assert f'<a href="/c/{number}">I am Ann</a>' in (await member.get("/")).text
+
+
+async def test_a_running_answer_is_left_to_its_log(house: House, member: httpx.AsyncClient) -> None:
+    house.script.say("one", " two")
+    house.script.hold(1)
+    told = (await member.post("/hx/conversations", json={"text": "go"})).json()
+    page = (await member.get(f"/c/{told['conversation']['id']}")).text
+    assert f'data-answer="{told["answer"]}" aria-busy="true"' in page
+    await member.post(f"/hx/answers/{told['answer']}/stop")
+    assert "Stopped." in (await member.get(f"/c/{told['conversation']['id']}")).text
+
+
 async def test_the_built_in_model_says_what_it_is(open_house: OpenHouse) -> None:
     house = await open_house(builtin=True)
     async with house.client() as client:
-        page = await client.post("/ask", data={"prompt": "Hi"})
+        page = await by_form(client, prompt="Hi")
     assert "A 135 M model, here to show that everything works." in page.text.partition("<template")[0]
 
 
 async def test_what_a_model_says_is_text(house: House, member: httpx.AsyncClient) -> None:
     hostile = '<script>alert(1)</script><img src="http://evil.example/x">'
-    house.script.answer = [ChatChunk(text=hostile, thinking="<b>hm</b>"), ChatChunk(done=Done())]
-    page = (await member.post("/ask", data={"prompt": hostile})).text
+    house.script.say(hostile)
+    page = (await by_form(member, prompt=hostile)).text
     assert "<script>alert" not in page
     assert '<img src="http' not in page
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 2
-    assert "&lt;b&gt;hm&lt;/b&gt;" in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 2
 
 
 async def test_a_failure_is_told_on_the_page(house: House, member: httpx.AsyncClient) -> None:
     house.script.errors[0] = RequestRefused("mac refused the request.", node="mac")
-    page = await member.post("/ask", data={"prompt": "Hi"})
-    assert page.status_code == 400
-    assert "mac refused the request." in page.text
+    assert "mac refused the request." in (await by_form(member, prompt="Hi")).text
     house.script.errors = {1: Interrupted("mac stopped midway.", node="mac")}
-    broken = await member.post("/ask", data={"prompt": "Hi"})
-    assert "mac stopped midway." in broken.text
+    broken = await by_form(member, prompt="Hi")
+    assert "The answer broke off: mac stopped midway." in broken.text
 
 
 async def test_an_empty_question_is_asked_for(member: httpx.AsyncClient) -> None:
     answer = await member.post("/ask", data={"prompt": ""}, headers={"Accept": "text/html"})
     assert answer.status_code == 422
     assert "prompt" in answer.text
+
+
+async def test_a_question_that_can_not_be_put_keeps_its_text(member: httpx.AsyncClient) -> None:
+    answer = await member.post("/ask", data={"prompt": "   "})
+    assert answer.status_code == 422
+    assert "no question" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/c/999999", "/c/x", "/c/-1"])
+async def test_a_conversation_that_is_not_there(member: httpx.AsyncClient, path: str) -> None:
+    assert (await member.get(path)).status_code == 404

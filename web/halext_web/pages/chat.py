@@ -1,26 +1,32 @@
-"""The chat page. With JavaScript it streams; without, a form brings the whole answer."""
+"""The chat page: one conversation, and the way to the others.
+
+With JavaScript an answer flows in from its live log; without, a form waits for its end.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
-from halext.errors import HalextError
-from halext.messages import ChatChunk, ChatRequest, Message
-from halext.runtime.present import request_info
+from halext.chat.types import Conversation, ConversationId, Turn, TurnId
+from halext.errors import HalextError, NotFound
 from halext.runtime.shapes import ModelRow, Nothing
 from halext.runtime.verbs.models import list_models
-from halext.types import ModelName
 from halext_web import forms
-from halext_web.api import relay
+from halext_web.api.relay import while_connected
 from halext_web.pages.nodes import node_rows
 from halext_web.pages.page import page
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
+
+ANY = "auto"
+"""What the form calls the model that is best now."""
+BROKE = {"stopped": "Stopped.", "interrupted": "The answer broke off: {} What had arrived is kept.", "failed": "{}"}
+"""What is said under an answer that did not come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,53 +43,80 @@ def routes() -> list[Route]:
     """The chat."""
     return [
         route("/", chat, Permission.USE),
+        route("/c/{id}", conversation, Permission.USE),
         route("/ask", ask, Permission.USE, "POST"),
     ]
 
 
 async def chat(visit: Visit) -> ASGIApp:
-    """GET /."""
+    """GET /: a new conversation."""
     return await _page(visit)
 
 
+async def conversation(visit: Visit) -> ASGIApp:
+    """GET /c/{id}: one that has begun."""
+    return await _page(visit, number=_number(visit.request.path_params["id"]))
+
+
 async def ask(visit: Visit) -> ASGIApp:
-    """POST /ask: one question, answered in one piece."""
+    """POST /ask: one question, answered in one piece; then the conversation's page."""
     fields = await forms.read(visit)
-    picked, asked = fields.get("model", "auto"), forms.need(fields, "prompt")
-    request = ChatRequest(ModelName(picked), (Message("user", asked),))
-    answer: ChatChunk | None = None
-    failure: HalextError | None = None
+    picked, asked = fields.get("model", ANY), forms.need(fields, "prompt")
+    number = _number(fields["conversation"]) if fields.get("conversation") else None
     try:
-        answer = await relay.collect(visit, request)
+        begun, turn = await visit.app.answers.ask(
+            visit.caller, asked, conversation=number, model="" if picked == ANY else picked
+        )
     except HalextError as error:
-        failure = error
-    return await _page(visit, picked=picked, asked=asked, answer=answer, error=failure)
+        return await _page(visit, picked=picked, draft=asked, error=error)
+    await while_connected(visit.request.receive, _to_its_end(visit, turn.id))
+    return RedirectResponse(f"/c/{begun.id}", status_code=303)
+
+
+async def _to_its_end(visit: Visit, answer: TurnId) -> None:
+    async for _ in visit.app.answers.follow(visit.caller, answer):
+        pass
 
 
 async def _page(
     visit: Visit,
     *,
-    picked: str = "auto",
-    asked: str = "",
-    answer: ChatChunk | None = None,
+    number: ConversationId | None = None,
+    picked: str = ANY,
+    draft: str = "",
     error: HalextError | None = None,
 ) -> Response:
+    current: Conversation | None = None
+    turns: list[Turn] = []
+    if number is not None:
+        current, turns = await visit.app.answers.read(visit.caller, number)
     rows = await node_rows(visit)
     models = await _choices(visit)
-    record = visit.app.gateway.records.find(visit.id)
-    info = request_info(record) if record else None
     context: dict[str, Any] = {
         "nodes": rows,
         "online": sum(row.is_online for row in rows),
         "models": models,
-        "picked": picked,
-        "asked": asked,
-        "answer": answer,
+        "picked": current.model if current and current.model else picked,
+        "current": current,
+        "turns": turns,
+        "said": {turn.id: _said(turn) for turn in turns},
+        "builtin": {model.name for model in models if model.builtin},
+        "past": await visit.app.answers.conversations(visit.caller) if visit.caller.user_id is not None else [],
+        "draft": draft,
         "error": error,
-        "info": info,
-        "is_builtin": answer is not None and any(m.builtin and info and m.name == info.model for m in models),
     }
     return page(visit, "chat.html", status=error.status if error else 200, **context)
+
+
+def _said(turn: Turn) -> str:
+    """The sentence under an answer that did not come to its end; "" under one that did."""
+    return BROKE.get(turn.outcome.state, "").format(turn.outcome.error)
+
+
+def _number(text: str) -> ConversationId:
+    if not text.isdigit():
+        raise NotFound("There is no such conversation.")
+    return ConversationId(int(text))
 
 
 async def _choices(visit: Visit) -> list[Choice]:

@@ -1,10 +1,10 @@
-// The chat: sends the conversation, shows the answer as it comes, and never builds HTML out of text.
+// The chat: puts a question on the server's record and follows the answer's live log; it never builds HTML out of text.
 const find = (id) => document.getElementById(id);
 const log = find("log"), form = find("composer"), prompt = find("prompt"), model = find("model"), live = find("live");
 const send = find("send"), stop = find("stop"), fresh = find("fresh");
 const builtin = new Set([...model.options].filter((option) => option.dataset.builtin).map((option) => option.value));
-let messages = [];
-let running = null;
+let conversation = log.dataset.conversation || null;
+let running = null; // the answer that is being written
 
 const copy = (id) => find(id).content.firstElementChild.cloneNode(true);
 const put = (element, text) => { element.textContent = text; element.hidden = !text; };
@@ -19,78 +19,96 @@ function follow(change) {
 function working(yes) {
   send.hidden = yes;
   stop.hidden = !yes;
-  fresh.hidden = yes || !messages.length;
+  fresh.hidden = yes || !conversation;
 }
 
-async function* events(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  for (let rest = "";;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    for (const line of lines) if (line.startsWith("data: ")) yield line.slice(6);
-  }
+// What is said under an answer that did not come to its end.
+function broke({ state, error }) {
+  if (state === "stopped") return "Stopped.";
+  if (state === "interrupted") return `The answer broke off: ${error} What had arrived is kept.`;
+  return state === "failed" ? error : "";
 }
 
 class Answer {
-  constructor() {
+  constructor(question) {
+    this.question = question;
     this.root = copy("answer");
     this.part = (name) => this.root.querySelector(name);
-    this.text = this.part(".main").appendChild(document.createTextNode(""));
-    this.thoughts = this.part(".thinking .text").appendChild(document.createTextNode(""));
+    this.blocks = this.part(".main").appendChild(document.createTextNode(""));
+    this.tail = this.part(".main").appendChild(document.createTextNode(""));
+    this.id = null;
+    this.source = null;
   }
 
-  take({ content, reasoning_content: thought }) {
+  take(kind, text) {
     follow(() => {
-      if (thought) {
-        this.part(".thinking").hidden = false;
-        this.part(".waiting .what").textContent = "Thinking…";
-        this.thoughts.appendData(thought);
-      }
-      if (content) {
-        this.part(".waiting").hidden = true;
-        this.text.appendData(content);
-      }
+      if (text) this.part(".waiting").hidden = true;
+      if (kind === "tail") this.tail.data = text;
+      else if (kind === "block") { this.blocks.appendData(text); this.tail.data = ""; }
+      else { this.blocks.data = text; this.tail.data = ""; }
     });
   }
 
-  receipt(info) {
-    if (!info) return;
-    put(this.part(".node"), info.node || "");
-    this.part(".receipt .chip").hidden = !info.node;
-    put(this.part(".model"), info.model);
-    put(this.part(".speed"), info.tokens_per_s ? `${info.tokens_per_s.toFixed(1)} tokens/s` : "");
-    put(this.part(".wait"), info.first_token_s === null ? "" : `first word after ${seconds(info.first_token_s)}`);
-    this.part(".receipt ol").replaceChildren(...info.why.map((line) => {
+  receipt(turn) {
+    put(this.part(".node"), turn.node);
+    this.part(".receipt .chip").hidden = !turn.node;
+    put(this.part(".model"), turn.model);
+    put(this.part(".speed"), turn.tokens_per_s ? `${turn.tokens_per_s.toFixed(1)} tokens/s` : "");
+    put(this.part(".wait"), turn.first_token_s === null ? "" : `first word after ${seconds(turn.first_token_s)}`);
+    this.part(".receipt ol").replaceChildren(...turn.why.map((line) => {
       const item = document.createElement("li");
       item.textContent = line;
       return item;
     }));
-    this.part(".receipt details").hidden = !info.why.length;
-    this.part(".receipt").hidden = false;
-    this.part(".note").hidden = !builtin.has(info.model);
+    this.part(".receipt details").hidden = !turn.why.length;
+    this.part(".receipt").hidden = !turn.node && !turn.why.length;
+    this.part(".note").hidden = !builtin.has(turn.model);
   }
 
-  fail(sentence, again) {
+  fail(sentence) {
     this.part(".alert .what").textContent = sentence;
     this.part(".alert").hidden = false;
-    this.part(".again").addEventListener("click", again);
+    this.part(".again").hidden = !this.question;
+    this.part(".again").addEventListener("click", () => {
+      if (running) return;
+      this.root.remove();
+      ask(this.question);
+    });
   }
 
-  end({ info, failure }, again) {
-    this.root.setAttribute("aria-busy", "false");
-    this.part(".waiting").hidden = true;
-    this.receipt(info);
-    if (failure) this.fail(failure, again);
-    live.textContent = failure || `Answer: ${this.text.data}`;
+  // `turn` is the server's last word; without it, `sentence` says why there is none.
+  end(turn, sentence) {
+    follow(() => {
+      this.root.setAttribute("aria-busy", "false");
+      this.part(".waiting").hidden = true;
+      if (turn) {
+        this.take("whole", turn.text);
+        this.receipt(turn);
+      }
+      const failure = turn ? broke(turn) : sentence;
+      if (failure) this.fail(failure);
+      live.textContent = failure || `Answer: ${this.blocks.data}`;
+    });
+    running = null;
+    working(false);
+    listModels().catch(() => {});
   }
-}
 
-// The words for an error, whichever shape it comes in.
-function sentence(error) {
-  if (error.code === "interrupted") return `The answer broke off: ${error.message} What had arrived is kept.`;
-  return error.message || "That did not work.";
+  // The browser connects again by itself and goes on after the last block; only a refusal ends it.
+  listen(id) {
+    this.id = id;
+    this.source = new EventSource(`/hx/answers/${id}`);
+    for (const kind of ["block", "tail", "whole"]) {
+      this.source.addEventListener(kind, (event) => this.take(kind, JSON.parse(event.data).text));
+    }
+    this.source.addEventListener("done", (event) => {
+      this.source.close();
+      this.end(JSON.parse(event.data));
+    });
+    this.source.addEventListener("error", () => {
+      if (this.source.readyState === EventSource.CLOSED) this.end(null, "The answer can’t be followed; reload the page.");
+    });
+  }
 }
 
 async function refusal(response) {
@@ -99,51 +117,34 @@ async function refusal(response) {
     return "Your sign-in has ended.";
   }
   try {
-    return sentence((await response.json()).error);
+    return (await response.json()).message;
   } catch {
     return `The server answered with status ${response.status}.`;
   }
 }
 
-async function receive(response, answer) {
-  let info = null, failure = null, whole = false;
-  for await (const data of events(response.body)) {
-    if (data === "[DONE]") { whole = true; continue; }
-    const event = JSON.parse(data);
-    info = event.halext || info;
-    if (event.error) failure = sentence(event.error);
-    else if (event.choices?.[0]) answer.take(event.choices[0].delta);
-  }
-  if (!whole && !failure) failure = "The connection broke before the answer was whole. What had arrived is kept.";
-  return { info, failure };
+async function post(path, body) {
+  return fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-async function ask() {
-  const answer = new Answer(), stopper = new AbortController();
-  const again = () => { answer.root.remove(); messages = before; ask(); };
-  const before = messages.slice();
-  running = stopper;
+async function ask(text) {
+  const answer = running = new Answer(text);
   working(true);
   log.append(answer.root);
   log.scrollTop = log.scrollHeight;
-  let end;
+  const picked = model.value === "auto" ? "" : model.value;
   try {
-    const response = await fetch("/v1/chat/completions", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ model: model.value, stream: true, messages }),
-      signal: stopper.signal,
-    });
-    const { info, failure } = response.ok ? await receive(response, answer) : { failure: await refusal(response) };
-    end = { info, failure };
+    const path = conversation ? `/hx/conversations/${conversation}/ask` : "/hx/conversations";
+    const response = await post(path, { text, model: picked });
+    if (!response.ok) return answer.end(null, await refusal(response));
+    const asked = await response.json();
+    conversation = asked.conversation.id;
+    history.replaceState(null, "", `/c/${conversation}`);
+    answer.listen(asked.answer);
+    if (answer.halted) halt();
   } catch {
-    end = { failure: stopper.signal.aborted ? "Stopped." : "The server can’t be reached." };
+    answer.end(null, "The server can’t be reached.");
   }
-  if (answer.text.data) messages.push({ role: "assistant", content: answer.text.data });
-  follow(() => answer.end(end, again));
-  running = null;
-  working(false);
-  listModels().catch(() => {});
 }
 
 function submit(text) {
@@ -152,10 +153,14 @@ function submit(text) {
   const asked = copy("asked");
   asked.firstElementChild.textContent = text;
   log.append(asked);
-  messages.push({ role: "user", content: text });
   prompt.value = "";
-  ask();
+  ask(text);
   prompt.focus();
+}
+
+function halt() {
+  if (running) running.halted = true;
+  if (running?.id) post(`/hx/answers/${running.id}/stop`, {}).catch(() => {});
 }
 
 async function listModels() {
@@ -178,16 +183,18 @@ prompt.addEventListener("keydown", (event) => {
   event.preventDefault();
   submit(prompt.value);
 });
-stop.addEventListener("click", () => { running?.abort(); prompt.focus(); });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") running?.abort(); });
+stop.addEventListener("click", () => { halt(); prompt.focus(); });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") halt(); });
 listModels().catch(() => {});
-fresh.addEventListener("click", () => {
-  messages = [];
-  for (const turn of log.querySelectorAll(".turn")) turn.remove();
-  find("hello")?.removeAttribute("hidden");
-  working(false);
-  prompt.focus();
-});
+fresh.addEventListener("click", () => location.assign("/"));
+// An answer that was being written when the page was loaded: go on with it.
+for (const place of log.querySelectorAll("[data-answer]")) {
+  running = new Answer(place.previousElementSibling?.textContent.trim() ?? "");
+  place.replaceWith(running.root);
+  running.listen(place.dataset.answer);
+}
+working(Boolean(running));
+log.scrollTop = log.scrollHeight;
 const ideas = find("ideas");
 if (ideas) {
   ideas.hidden = false;
