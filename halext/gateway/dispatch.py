@@ -269,7 +269,8 @@ class Gateway:
         verdict = policy.after_failure(error, run.errors, began=run.pieces > 0)
         run.errors.append(error)
         run.tried[endpoint] = error.message
-        run.record.failures.append(f"{placed.candidate.node}: {error.message}")
+        node = placed.candidate.node
+        run.record.failures.append(error.message if error.message.startswith(node) else f"{node}: {error.message}")
         self._registry.failed(endpoint, placed.candidate.model, error)
         self._look_again(endpoint)
         if verdict == "end":
