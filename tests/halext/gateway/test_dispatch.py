@@ -391,7 +391,8 @@ async def _live_through(history: list[tuple[str, int, int]], rng: random.Random)
         machine, endpoint = house.machines.of[names[which]], EndpointId(names[which])
         match what:
             case "ask":
-                tasks.append(loop.create_task(house.text(house.ask())))
+                tasks.append(task := loop.create_task(house.text(house.ask())))
+                task.add_done_callback(lambda done: done.cancelled() or done.exception())
             case "leave" if tasks:
                 rng.choice(tasks).cancel()
             case "fail":
