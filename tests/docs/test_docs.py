@@ -151,6 +151,7 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.wait({task})
 
 
+@pytest.mark.timeout(600)  # some forty programs, one after the other
 def test_every_command_of_the_documentation_runs(scene: Scene) -> None:
     """In the order of the pages, from README on: later commands build on earlier ones."""
     failed = []
