@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from halext.accounts.types import Caller
 from halext.chat import policy
-from halext.chat.store import AnswerLog, Asked, ChatStore
-from halext.chat.types import Conversation, ConversationId, Event, Outcome, Turn, TurnId, TurnState
-from halext.errors import HalextError, InvalidInput
+from halext.chat.store import AnswerLog, ChatStore
+from halext.chat.types import Asked, Conversation, ConversationId, Event, Outcome, Question, Turn, TurnId, TurnState
+from halext.errors import HalextError, Internal, Interrupted, InvalidInput
 from halext.gateway.dispatch import Gateway
 from halext.gateway.story import why
 from halext.gateway.types import Ask
@@ -33,7 +33,11 @@ class _Live:
     asked: Asked
     caller: Caller
     blocks: list[str] = field(default_factory=list)
-    tail: str = ""
+    kept: int = 0
+    """How many of the blocks are on the record; no reader is told of more."""
+    cutter: policy.Cutter = field(default_factory=policy.Cutter)
+    size: int = 0
+    """Characters so far."""
     ended: Turn | None = None
     is_over: bool = False
     is_stopped: bool = False
@@ -43,7 +47,11 @@ class _Live:
 
     @property
     def text(self) -> str:
-        return "".join(self.blocks) + self.tail
+        return "".join(self.blocks) + self.cutter.tail
+
+    @property
+    def tail(self) -> str:
+        return "".join(self.blocks[self.kept :]) + self.cutter.tail
 
     def stop(self) -> None:
         """Let it end now."""
@@ -62,7 +70,7 @@ async def _events(live: _Live, after: int) -> AsyncIterator[Event]:
     seen = after
     while True:
         changed = live.changed
-        while seen < len(live.blocks):
+        while seen < live.kept:
             seen += 1
             yield Event("block", live.blocks[seen - 1], seen)
         yield Event("tail", live.tail)
@@ -88,23 +96,44 @@ class Answers:
         self._live: dict[TurnId, _Live] = {}
 
     async def ask(
-        self, caller: Caller, text: str, *, conversation: ConversationId | None = None, model: str = ""
+        self,
+        caller: Caller,
+        text: str,
+        *,
+        conversation: ConversationId | None = None,
+        model: str = "",
+        system: str = "",
+        images: Sequence[str] = (),
     ) -> tuple[Conversation, Turn]:
         """Put a question; the answer runs from now on. What was asked is on the record when this returns.
 
-        Raises `InvalidInput`, `NotFound`, and `Conflict` while the last answer still runs.
+        `system` is for a conversation that begins here; `images` are bare base64. Raises `InvalidInput`, `TooLarge`,
+        `NotFound`, and `Conflict` while the last answer still runs.
         """
         store = self._of(caller)
-        asked = await store.ask(conversation, policy.question(text), model, self._clock.now())
-        self._begin(asked, caller)
-        return asked.conversation, asked.answer
+        question = Question(policy.question(text), model, policy.system(system), policy.pictures(images))
+        return self._begin(await store.ask(conversation, question, self._clock.now()), caller)
+
+    async def regenerate(self, caller: Caller, answer: TurnId, model: str = "") -> tuple[Conversation, Turn]:
+        """Another answer to the same question, in place of this one and of what followed it.
+
+        Raises `NotFound`, and `Conflict` while an answer of the conversation runs.
+        """
+        return self._begin(await self._of(caller).again(answer, model, self._clock.now()), caller)
+
+    async def continue_(self, caller: Caller, answer: TurnId) -> tuple[Conversation, Turn]:
+        """Let the model go on from where this answer ended, as a further turn. Raises as `ask` does."""
+        turn = await self._of(caller).turn(answer)
+        if not turn.outcome.text:
+            raise InvalidInput("This answer has not begun, so there is nothing to go on from; ask for another one.")
+        return await self.ask(caller, policy.CONTINUE, conversation=turn.conversation)
 
     async def conversations(self, caller: Caller) -> list[Conversation]:
         """The caller's conversations, the latest first."""
         return await self._of(caller).conversations()
 
     async def read(self, caller: Caller, conversation: ConversationId) -> tuple[Conversation, list[Turn]]:
-        """A conversation with its turns. Raises `NotFound`."""
+        """A conversation with the turns that lead to its latest one. Raises `NotFound`."""
         return await self._of(caller).read(conversation)
 
     async def forget(self, caller: Caller, conversation: ConversationId) -> None:
@@ -153,26 +182,31 @@ class Answers:
 
     # --- one answer ---
 
-    def _begin(self, asked: Asked, caller: Caller) -> None:
+    def _begin(self, asked: Asked, caller: Caller) -> tuple[Conversation, Turn]:
         live = self._live[asked.answer.id] = _Live(asked, caller)
         self._spawn(self._run(live), f"answer {asked.answer.id}")
+        return asked.conversation, asked.answer
 
     async def _run(self, live: _Live) -> None:
         ask = self._ask(live)
-        state, error = TurnState.DONE, ""
+        state, error = TurnState.INTERRUPTED, CLOSED  # what it is when we are cancelled
         try:
             await self._write(live, ask)
-            if live.is_stopped:
-                state = TurnState.STOPPED
-        except HalextError as failure:
-            state, error = (TurnState.INTERRUPTED if live.text else TurnState.FAILED), failure.message
-        except asyncio.CancelledError:
-            state, error = TurnState.INTERRUPTED, CLOSED
-            raise
+            state, error = TurnState.STOPPED if live.is_stopped else TurnState.DONE, ""
+        except Exception as failure:
+            state = TurnState.INTERRUPTED if live.text else TurnState.FAILED
+            error = failure.message if isinstance(failure, HalextError) else Internal().message
+            if not isinstance(failure, HalextError):
+                raise  # for the log
         finally:
+            await self._end(live, self._outcome(live, ask, state, error))
+
+    async def _end(self, live: _Live, outcome: Outcome) -> None:
+        try:
             # The house closes and nothing was shown yet: it stays on the record as running, and runs again.
-            if live.text or state is not TurnState.INTERRUPTED:
-                live.ended = await self._log.finish(live.asked.answer.id, self._outcome(live, ask, state, error))
+            if outcome.text or outcome.state is not TurnState.INTERRUPTED:
+                live.ended = await self._log.finish(live.asked.answer.id, outcome)
+        finally:
             live.is_over = True
             del self._live[live.asked.answer.id]
             live.tell()
@@ -185,21 +219,27 @@ class Answers:
         try:
             async with live.scope, aclosing(self._gateway.generate(ask)) as chunks:
                 async for chunk in chunks:
-                    finished, rest = policy.cut(live.tail + chunk.text)
-                    if finished:
-                        await self._log.append(live.asked.answer.id, len(live.blocks) + 1, finished)
-                    live.blocks += finished
-                    live.tail = rest
-                    live.tell()
+                    await self._take(live, chunk.text)
         except TimeoutError:
             if not live.is_stopped:
                 raise
         finally:
             live.scope = None
 
+    async def _take(self, live: _Live, text: str) -> None:
+        live.size += len(text)
+        if live.size > policy.ANSWER_MAX:
+            raise Interrupted(f"It was ended at {policy.ANSWER_MAX:,} characters; the model did not come to an end.")
+        live.blocks += live.cutter.feed(text)
+        if fresh := live.blocks[live.kept :]:
+            await self._log.append(live.asked.answer.id, live.kept + 1, fresh)
+            live.kept = len(live.blocks)
+        live.tell()
+
     def _ask(self, live: _Live) -> Ask:
         asked = live.asked
-        request = ChatRequest(ModelName(asked.conversation.model), policy.context(asked.before, asked.question))
+        messages = policy.context(asked.conversation, asked.path, asked.pictures)
+        request = ChatRequest(ModelName(asked.conversation.model), messages)
         return Ask(self._gateway.new_id(), live.caller, request)
 
     def _outcome(self, live: _Live, ask: Ask, state: TurnState, error: str) -> Outcome:
@@ -210,12 +250,12 @@ class Answers:
             model=record.model if record else "",
             node=(record.node or "") if record else "",
             error=error,
+            prompt_tokens=record.usage.prompt_tokens if record else 0,
+            completion_tokens=record.usage.completion_tokens if record else 0,
             tokens_per_s=record.tokens_per_s if record else None,
             first_token_s=record.first_token_s if record else None,
             why=tuple(why(record)) if record else (),
         )
 
     def _of(self, caller: Caller) -> ChatStore:
-        if caller.user_id is None:
-            raise InvalidInput("Conversations belong to a person: sign in, or use that person's API token.")
-        return ChatStore(self._scope, caller.user_id)
+        return ChatStore(self._scope, policy.owner(caller))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, CheckConstraint, Double, ForeignKey, Index, Integer, String, Text, delete, func, select
+from sqlalchemy import JSON, CheckConstraint, Double, ForeignKey, Index, Integer, String, Text, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from halext.chat import policy
-from halext.chat.types import Conversation, ConversationId, Outcome, Turn, TurnId, TurnState
+from halext.chat.types import Asked, Conversation, ConversationId, Outcome, Question, Turn, TurnId, TurnState
 from halext.errors import Conflict, NotFound
 from halext.storage.base import Base
 from halext.storage.scope import Scope
@@ -31,6 +32,7 @@ class ConversationRow(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(policy.TITLE_MAX))
     model: Mapped[str] = mapped_column(String(255))
+    system: Mapped[str] = mapped_column(Text)
     created_at: Mapped[float] = mapped_column(Double)
     updated_at: Mapped[float] = mapped_column(Double)
 
@@ -46,12 +48,15 @@ class TurnRow(Base):
     )
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     conversation: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    parent: Mapped[int | None] = mapped_column(ForeignKey("turns.id", ondelete="SET NULL"), index=True)
     role: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16), index=True)
     text: Mapped[str] = mapped_column(Text)
     model: Mapped[str] = mapped_column(String(255))
     node: Mapped[str] = mapped_column(String(63))
     error: Mapped[str] = mapped_column(Text)
+    prompt_tokens: Mapped[int] = mapped_column(Integer)
+    completion_tokens: Mapped[int] = mapped_column(Integer)
     tokens_per_s: Mapped[float | None] = mapped_column(Double)
     first_token_s: Mapped[float | None] = mapped_column(Double)
     why: Mapped[list[str]] = mapped_column(JSON)
@@ -67,14 +72,22 @@ class BlockRow(Base):
     text: Mapped[str] = mapped_column(Text)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question that is on the record, and the answer that has begun."""
+class PictureRow(Base):
+    """A picture that was shown with a question."""
 
-    conversation: Conversation
-    before: tuple[Turn, ...]
-    question: str
-    answer: Turn
+    __tablename__ = "pictures"
+    turn: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    base64: Mapped[str] = mapped_column(Text)
+
+
+class PlaceRow(Base):
+    """The conversation that one person has open in one chat place."""
+
+    __tablename__ = "chat_places"
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[str] = mapped_column(String(policy.PLACE_MAX), primary_key=True)
+    conversation: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +107,37 @@ class ChatStore:
         self._scope = scope
         self._owner = owner
 
-    async def ask(self, conversation: ConversationId | None, text: str, model: str, now: float) -> Asked:
+    async def ask(self, conversation: ConversationId | None, question: Question, now: float) -> Asked:
         """Put a question on the record and begin its answer, in one transaction; without a conversation, a new one.
 
         Raises `NotFound`, and `Conflict` while the conversation's last answer still runs.
         """
         async with self._scope.write() as session:
             row = (
-                await self._begun(session, text, now)
+                await self._begun(session, question, now)
                 if conversation is None
-                else await self._row(session, conversation)
+                else await self._row(session, conversation, lock=True)
             )
-            before = await _turns(session, row.id)
-            if before and before[-1].outcome.state is TurnState.RUNNING:
-                raise Conflict("The last answer is still being written; wait for it or stop it.")
-            row.model, row.updated_at = model or row.model, now
-            asked = _new_turn(row.id, "user", TurnState.DONE, text, now)
-            answer = _new_turn(row.id, "assistant", TurnState.RUNNING, "", now)
-            for turn in (asked, answer):
-                session.add(turn)
-                await session.flush()  # one after the other: their ids are their order
-            return Asked(_conversation(row), tuple(before), text, _turn(answer))
+            before = policy.path(await _turns(session, row.id, busy=False))
+            asked = _new_turn(row, before[-1].id if before else None, "user", now)
+            asked.state, asked.text = str(TurnState.DONE), question.text
+            session.add(asked)
+            await session.flush()  # so that the question's id comes before the answer's
+            session.add_all(PictureRow(turn=asked.id, seq=i, base64=data) for i, data in enumerate(question.pictures))
+            return await _begin(session, row, (*before, _turn(asked)), question.model, now)
+
+    async def again(self, answer: TurnId, model: str, now: float) -> Asked:
+        """Begin another answer to the same question; the first stays on the record, off the path.
+
+        Raises `NotFound`, and `Conflict` while an answer of the conversation runs.
+        """
+        async with self._scope.write() as session:
+            old = await self._turn_row(session, answer)
+            row = await self._row(session, ConversationId(old.conversation), lock=True)
+            path = policy.path(await _turns(session, row.id, busy=False), TurnId(old.parent or 0))
+            if not path or old.role != "assistant":
+                raise NotFound("There is no such answer.")
+            return await _begin(session, row, path, model, now)
 
     async def conversations(self) -> list[Conversation]:
         """All of them, the latest first."""
@@ -128,41 +151,80 @@ class ChatStore:
             return [_conversation(row) for row in await session.scalars(statement)]
 
     async def read(self, conversation: ConversationId) -> tuple[Conversation, list[Turn]]:
-        """One of them with its turns, in order. Raises `NotFound`."""
+        """One of them with the turns that lead to its latest one. Raises `NotFound`."""
         async with self._scope.read() as session:
             row = await self._row(session, conversation)
-            return _conversation(row), await _turns(session, row.id)
+            return _conversation(row), list(policy.path(await _turns(session, row.id)))
 
     async def turn(self, turn: TurnId) -> Turn:
         """One turn. Raises `NotFound`."""
-        statement = (
-            select(TurnRow)
-            .join(ConversationRow, ConversationRow.id == TurnRow.conversation)
-            .where(TurnRow.id == turn, ConversationRow.owner_id == self._owner)
-        )
         async with self._scope.read() as session:
-            row = await session.scalar(statement)
-            if row is None:
-                raise NotFound("There is no such answer.")
-            return _turn(row)
+            return _turn(await self._turn_row(session, turn))
 
     async def forget(self, conversation: ConversationId) -> None:
         """Delete a conversation with all its turns. Raises `NotFound`."""
         async with self._scope.write() as session:
             await session.delete(await self._row(session, conversation))
 
-    async def _begun(self, session: AsyncSession, text: str, now: float) -> ConversationRow:
-        row = ConversationRow(owner_id=self._owner, title=policy.title(text), model="", created_at=now, updated_at=now)
+    async def at(self, place: str) -> Conversation | None:
+        """The conversation that is open in a chat place."""
+        statement = (
+            select(ConversationRow)
+            .join(PlaceRow, PlaceRow.conversation == ConversationRow.id)
+            .where(PlaceRow.owner_id == self._owner, PlaceRow.place == place)
+        )
+        async with self._scope.read() as session:
+            row = await session.scalar(statement)
+            return None if row is None else _conversation(row)
+
+    async def open(self, place: str, conversation: ConversationId) -> None:
+        """Open a conversation in a chat place, instead of the one before. Raises `NotFound`."""
+        insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
+        async with self._scope.write() as session:
+            row = await self._row(session, conversation)
+            statement = insert(PlaceRow).values(owner_id=self._owner, place=place, conversation=row.id)
+            await session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["owner_id", "place"], set_={"conversation": conversation}
+                )
+            )
+
+    async def leave(self, place: str) -> None:
+        """Open no conversation there; the next question begins one."""
+        async with self._scope.write() as session:
+            await session.execute(delete(PlaceRow).where(PlaceRow.owner_id == self._owner, PlaceRow.place == place))
+
+    async def _begun(self, session: AsyncSession, question: Question, now: float) -> ConversationRow:
+        row = ConversationRow(
+            owner_id=self._owner,
+            title=policy.title(question.text),
+            model="",
+            system=question.system,
+            created_at=now,
+            updated_at=now,
+        )
         session.add(row)
         await session.flush()
         return row
 
-    async def _row(self, session: AsyncSession, conversation: ConversationId) -> ConversationRow:
-        row = await session.scalar(
-            select(ConversationRow).where(ConversationRow.id == conversation, ConversationRow.owner_id == self._owner)
+    async def _row(self, session: AsyncSession, conversation: ConversationId, *, lock: bool = False) -> ConversationRow:
+        statement = select(ConversationRow).where(
+            ConversationRow.id == conversation, ConversationRow.owner_id == self._owner
         )
+        # Two questions at once: PostgreSQL lets the second one see the first; SQLite has one writer anyway.
+        row = await session.scalar(statement.with_for_update() if lock else statement)
         if row is None:
             raise NotFound("There is no such conversation.")
+        return row
+
+    async def _turn_row(self, session: AsyncSession, turn: TurnId) -> TurnRow:
+        row = await session.scalar(
+            select(TurnRow)
+            .join(ConversationRow, ConversationRow.id == TurnRow.conversation)
+            .where(TurnRow.id == turn, ConversationRow.owner_id == self._owner)
+        )
+        if row is None:
+            raise NotFound("There is no such answer.")
         return row
 
 
@@ -183,6 +245,7 @@ class AnswerLog:
             row = await session.get_one(TurnRow, turn)
             row.state, row.text, row.error = str(outcome.state), outcome.text, outcome.error
             row.model, row.node, row.why = outcome.model, outcome.node, list(outcome.why)
+            row.prompt_tokens, row.completion_tokens = outcome.prompt_tokens, outcome.completion_tokens
             row.tokens_per_s, row.first_token_s = outcome.tokens_per_s, outcome.first_token_s
             await session.execute(delete(BlockRow).where(BlockRow.turn == turn))
             return _turn(row)
@@ -199,31 +262,52 @@ class AnswerLog:
 
     async def _unfinished(self, session: AsyncSession, row: TurnRow, conversation: ConversationRow) -> Unfinished:
         blocks = await session.scalars(select(BlockRow.text).where(BlockRow.turn == row.id).order_by(BlockRow.seq))
-        *before, asked, answer = [turn for turn in await _turns(session, conversation.id) if turn.id <= row.id]
-        found = Asked(_conversation(conversation), tuple(before), asked.outcome.text, answer)
-        return Unfinished(UserId(conversation.owner_id), found, "".join(blocks))
+        path = policy.path(await _turns(session, conversation.id), TurnId(row.parent or 0))
+        asked = Asked(_conversation(conversation), path, _turn(row), await _pictures(session, path))
+        return Unfinished(UserId(conversation.owner_id), asked, "".join(blocks))
 
 
-async def _turns(session: AsyncSession, conversation: int) -> list[Turn]:
-    count = await session.scalar(select(func.count()).where(TurnRow.conversation == conversation)) or 0
-    statement = (
-        select(TurnRow)
-        .where(TurnRow.conversation == conversation)
-        .order_by(TurnRow.id)
-        .offset(max(0, count - TURNS_MAX))
+async def _turns(session: AsyncSession, conversation: int, *, busy: bool = True) -> list[Turn]:
+    """The latest turns in order. Raises `Conflict` while an answer runs, unless the conversation may be `busy`."""
+    statement = select(TurnRow).where(TurnRow.conversation == conversation).order_by(TurnRow.id.desc()).limit(TURNS_MAX)
+    turns = [_turn(row) for row in await session.scalars(statement)]
+    if not busy and turns and turns[0].outcome.state is TurnState.RUNNING:
+        raise Conflict("The last answer is still being written; wait for it or stop it.")
+    return turns[::-1]
+
+
+async def _pictures(session: AsyncSession, path: Sequence[Turn]) -> dict[TurnId, tuple[str, ...]]:
+    turns = [turn.id for turn in path[-policy.CONTEXT_TURNS :]]
+    rows = await session.scalars(
+        select(PictureRow).where(PictureRow.turn.in_(turns)).order_by(PictureRow.turn, PictureRow.seq)
     )
-    return [_turn(row) for row in await session.scalars(statement)]
+    found: dict[TurnId, tuple[str, ...]] = {}
+    for row in rows:
+        turn = TurnId(row.turn)
+        found[turn] = (*found.get(turn, ()), row.base64)
+    return found
 
 
-def _new_turn(conversation: int, role: str, state: TurnState, text: str, now: float) -> TurnRow:
+async def _begin(session: AsyncSession, row: ConversationRow, path: tuple[Turn, ...], model: str, now: float) -> Asked:
+    row.model, row.updated_at = model or row.model, now
+    answer = _new_turn(row, path[-1].id, "assistant", now)
+    session.add(answer)
+    await session.flush()
+    return Asked(_conversation(row), path, _turn(answer), await _pictures(session, path))
+
+
+def _new_turn(conversation: ConversationRow, parent: int | None, role: str, now: float) -> TurnRow:
     return TurnRow(
-        conversation=conversation,
+        conversation=conversation.id,
+        parent=parent,
         role=role,
-        state=str(state),
-        text=text,
+        state=str(TurnState.RUNNING),
+        text="",
         model="",
         node="",
         error="",
+        prompt_tokens=0,
+        completion_tokens=0,
         why=[],
         created_at=now,
     )
@@ -231,7 +315,13 @@ def _new_turn(conversation: int, role: str, state: TurnState, text: str, now: fl
 
 def _conversation(row: ConversationRow) -> Conversation:
     return Conversation(
-        ConversationId(row.id), UserId(row.owner_id), row.title, row.model, row.created_at, row.updated_at
+        id=ConversationId(row.id),
+        owner_id=UserId(row.owner_id),
+        title=row.title,
+        model=row.model,
+        system=row.system,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
     )
 
 
@@ -242,6 +332,8 @@ def _turn(row: TurnRow) -> Turn:
         model=row.model,
         node=row.node,
         error=row.error,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
         tokens_per_s=row.tokens_per_s,
         first_token_s=row.first_token_s,
         why=tuple(row.why),
@@ -249,6 +341,7 @@ def _turn(row: TurnRow) -> Turn:
     return Turn(
         id=TurnId(row.id),
         conversation=ConversationId(row.conversation),
+        parent=None if row.parent is None else TurnId(row.parent),
         role="user" if row.role == "user" else "assistant",
         created_at=row.created_at,
         outcome=outcome,

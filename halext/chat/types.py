@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NewType
@@ -35,6 +36,8 @@ class Conversation:
     title: str
     model: str
     """What the next question is for; "" leaves it to halext."""
+    system: str
+    """What every model is told first; "" for nothing."""
     created_at: float
     updated_at: float
 
@@ -48,6 +51,8 @@ class Outcome:
     model: str = ""
     node: str = ""
     error: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
     tokens_per_s: float | None = None
     first_token_s: float | None = None
     why: tuple[str, ...] = ()
@@ -59,6 +64,8 @@ class Turn:
 
     id: TurnId
     conversation: ConversationId
+    parent: TurnId | None
+    """The turn that this one answers or follows; None for the first. Two answers to one question have the same."""
     role: Literal["user", "assistant"]
     created_at: float
     outcome: Outcome
@@ -76,3 +83,27 @@ class Event:
     text: str = ""
     seq: int = 0
     turn: Turn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What someone asks, already looked over."""
+
+    text: str
+    model: str = ""
+    system: str = ""
+    """For a conversation that begins with it."""
+    pictures: tuple[str, ...] = ()
+    """Bare base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that is on the record, and the answer that has begun."""
+
+    conversation: Conversation
+    path: tuple[Turn, ...]
+    """The turns that lead to the answer; the last one is the question."""
+    answer: Turn
+    pictures: Mapping[TurnId, tuple[str, ...]]
+    """What was shown with questions of the path, as bare base64."""

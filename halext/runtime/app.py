@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.people import People
     from halext.chat.answers import Answers
+    from halext.chat.places import Places
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
     from halext.nodes.prober import Prober
@@ -46,6 +47,7 @@ class App(Fleet):
     people: People
     ledger: UsageLedger
     answers: Answers
+    places: Places
     desk: Desk
     lock: DataDirLock
     background: Background

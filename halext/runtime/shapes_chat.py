@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from halext.runtime.shapes import Params
 
 
 class AskNew(Params, frozen=True, kw_only=True):
-    """A question that begins a conversation. Without a model, halext takes the one that is best now."""
+    """A question that begins a conversation. Without a model, halext takes the one that is best now.
+
+    `system` is what every model is told first; `images` are base64 without a `data:` prefix.
+    """
 
     text: str
     model: str = ""
+    system: str = ""
+    images: list[str] = field(default_factory=list)
 
 
 class AskMore(Params, frozen=True, kw_only=True):
@@ -19,6 +24,14 @@ class AskMore(Params, frozen=True, kw_only=True):
 
     id: int
     text: str
+    model: str = ""
+    images: list[str] = field(default_factory=list)
+
+
+class AskAgain(Params, frozen=True, kw_only=True):
+    """Another answer to the same question; a model named here is used from now on."""
+
+    id: int
     model: str = ""
 
 
@@ -40,21 +53,25 @@ class ConversationInfo(Struct, frozen=True):
     id: int
     title: str
     model: str
+    system: str
     created_at: float
     updated_at: float
 
 
 class TurnInfo(Struct, frozen=True):
-    """What one side said. `state` is running, done, stopped, interrupted or failed."""
+    """What one side said. `state` is running, done, stopped, interrupted or failed; `parent` the turn before it."""
 
     id: int
     conversation: int
+    parent: int | None
     role: str
     state: str
     text: str
     model: str
     node: str
     error: str
+    prompt_tokens: int
+    completion_tokens: int
     tokens_per_s: float | None
     first_token_s: float | None
     why: list[str]
@@ -69,7 +86,7 @@ class Asked(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """A conversation with its turns, in order."""
+    """A conversation with the turns that lead to its latest one; answers that were asked for again are left out."""
 
     info: ConversationInfo
     turns: list[TurnInfo]

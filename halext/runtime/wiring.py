@@ -15,6 +15,7 @@ from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
 from halext.chat.answers import Answers
+from halext.chat.places import Places
 from halext.cluster.connect import open_cluster
 from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
@@ -113,6 +114,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             people=people,
             ledger=ledger,
             answers=Answers(scope, gateway, clock, background.spawn),
+            places=Places(scope),
             desk=Desk(scope, gateway, clock),
             lock=lock,
             background=background,

@@ -19,6 +19,7 @@ from halext.accounts.people import People
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
 from halext.chat.answers import Answers
+from halext.chat.places import Places
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
 from halext.gateway.dispatch import Gateway, Options
@@ -198,6 +199,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         prober=nobody,
         gateway=gateway,
         answers=Answers(scope, gateway, clock, background.spawn),
+        places=Places(scope),
         desk=Desk(scope, gateway, clock),
         settings=settings,
         database=database,

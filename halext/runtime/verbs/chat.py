@@ -9,6 +9,7 @@ from halext.runtime.operations import operation
 from halext.runtime.shapes import Done, Nothing
 from halext.runtime.shapes_chat import (
     AnswerRef,
+    AskAgain,
     Asked,
     AskMore,
     AskNew,
@@ -22,16 +23,18 @@ from halext.runtime.shapes_chat import (
 @operation("POST", "/hx/conversations", Permission.USE)
 async def begin_conversation(app: App, caller: Caller, params: AskNew) -> Asked:
     """Begin a conversation with a question; the answer runs from now on."""
-    conversation, turn = await app.answers.ask(caller, params.text, model=params.model)
-    return Asked(conversation_info(conversation), turn.id)
+    return _asked(
+        await app.answers.ask(caller, params.text, model=params.model, system=params.system, images=params.images)
+    )
 
 
 @operation("POST", "/hx/conversations/{id}/ask", Permission.USE)
 async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
     """Ask on in a conversation; the answer runs from now on."""
     number = chat.ConversationId(params.id)
-    conversation, turn = await app.answers.ask(caller, params.text, conversation=number, model=params.model)
-    return Asked(conversation_info(conversation), turn.id)
+    return _asked(
+        await app.answers.ask(caller, params.text, conversation=number, model=params.model, images=params.images)
+    )
 
 
 @operation("GET", "/hx/conversations", Permission.USE)
@@ -61,12 +64,30 @@ async def stop_answer(app: App, caller: Caller, params: AnswerRef) -> TurnInfo:
     return turn_info(await app.answers.stop(caller, chat.TurnId(params.id)))
 
 
+@operation("POST", "/hx/answers/{id}/regenerate", Permission.USE)
+async def regenerate_answer(app: App, caller: Caller, params: AskAgain) -> Asked:
+    """Another answer to the same question, in place of this one and of what followed it."""
+    return _asked(await app.answers.regenerate(caller, chat.TurnId(params.id), params.model))
+
+
+@operation("POST", "/hx/answers/{id}/continue", Permission.USE)
+async def continue_answer(app: App, caller: Caller, params: AnswerRef) -> Asked:
+    """Let the model go on from where an answer ended, as a further turn."""
+    return _asked(await app.answers.continue_(caller, chat.TurnId(params.id)))
+
+
+def _asked(begun: tuple[chat.Conversation, chat.Turn]) -> Asked:
+    conversation, turn = begun
+    return Asked(conversation_info(conversation), turn.id)
+
+
 def conversation_info(conversation: chat.Conversation) -> ConversationInfo:
     """A conversation as JSON."""
     return ConversationInfo(
         id=conversation.id,
         title=conversation.title,
         model=conversation.model,
+        system=conversation.system,
         created_at=conversation.created_at,
         updated_at=conversation.updated_at,
     )
@@ -78,12 +99,15 @@ def turn_info(turn: chat.Turn) -> TurnInfo:
     return TurnInfo(
         id=turn.id,
         conversation=turn.conversation,
+        parent=turn.parent,
         role=turn.role,
         state=str(outcome.state),
         text=outcome.text,
         model=outcome.model,
         node=outcome.node,
         error=outcome.error,
+        prompt_tokens=outcome.prompt_tokens,
+        completion_tokens=outcome.completion_tokens,
         tokens_per_s=outcome.tokens_per_s,
         first_token_s=outcome.first_token_s,
         why=list(outcome.why),

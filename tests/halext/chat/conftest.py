@@ -12,7 +12,6 @@ import pytest
 from halext.accounts.store import PeopleStore
 from halext.accounts.types import Caller, Role
 from halext.chat.answers import Answers
-from halext.errors import HalextError
 from halext.gateway.dispatch import Gateway
 from halext.gateway.records import Records
 from halext.gateway.types import Ask
@@ -29,7 +28,7 @@ class Model:
 
     records: Records = field(default_factory=Records)
     asked: list[ChatRequest] = field(default_factory=list)
-    script: asyncio.Queue[str | HalextError | None] = field(default_factory=asyncio.Queue)
+    script: asyncio.Queue[str | Exception | None] = field(default_factory=asyncio.Queue)
     closed: int = 0
 
     def new_id(self) -> RequestId:
@@ -40,13 +39,13 @@ class Model:
         self.asked.append(ask.request)
         try:
             while (piece := await self.script.get()) is not None:
-                if isinstance(piece, HalextError):
+                if isinstance(piece, Exception):
                     raise piece
                 yield ChatChunk(piece)
         finally:
             self.closed += 1
 
-    def say(self, *pieces: str | HalextError | None) -> None:
+    def say(self, *pieces: str | Exception | None) -> None:
         for piece in pieces:
             self.script.put_nowait(piece)
 

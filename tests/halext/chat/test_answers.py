@@ -7,8 +7,9 @@ from typing import Any, cast
 import pytest
 
 from halext.accounts.types import LOCAL
-from halext.chat.types import ConversationId, Event, TurnId, TurnState
-from halext.errors import Conflict, Interrupted, InvalidInput, NoNodeOnline, NotFound
+from halext.chat.store import AnswerLog
+from halext.chat.types import ConversationId, Event, Turn, TurnId, TurnState
+from halext.errors import Conflict, DatabaseUnavailable, Interrupted, InvalidInput, NoNodeOnline, NotFound
 from halext.messages import Message
 from halext.runtime.background import Background
 
@@ -159,6 +160,89 @@ async def test_forgetting_stops_and_deletes(room: Room) -> None:
     assert await room.answers.conversations(room.ann) == []
     with pytest.raises(NotFound):
         await room.answers.read(room.ann, conversation.id)
+
+
+async def answered(room: Room, *pieces: str, **how: Any) -> Turn:
+    room.model.say(*pieces, None)
+    _, turn = await room.answers.ask(room.ann, "go", **how)
+    ended = (await until_done(room, turn.id))[-1].turn
+    assert ended is not None
+    return ended
+
+
+async def test_what_stands_above_a_conversation_and_what_is_shown_in_it(room: Room) -> None:
+    image = "iVBORw0KGgoAAAANSUhEUg=="
+    turn = await answered(room, "x", system=" Be terse. ", images=[image])
+    await answered(room, "y", conversation=turn.conversation)
+    question = Message("user", "go", (image,))
+    assert room.model.asked[1].messages == (
+        Message("system", "Be terse."),
+        question,
+        Message("assistant", "x"),
+        Message("user", "go"),
+    )
+
+
+async def test_another_answer_is_asked_of_another_model(room: Room) -> None:
+    first = await answered(room, "one", model="m")
+    await answered(room, "lost", conversation=first.conversation)
+    room.model.say("two", None)
+    conversation, turn = await room.answers.regenerate(room.ann, first.id, "m2")
+    assert conversation.model == "m2"
+    await until_done(room, turn.id)
+    assert (room.model.asked[2].model, room.model.asked[2].messages) == ("m2", (Message("user", "go"),))
+    _, turns = await room.answers.read(room.ann, conversation.id)
+    assert [known.outcome.text for known in turns] == ["go", "two"]
+
+
+async def test_an_answer_is_gone_on_with(room: Room) -> None:
+    room.model.say("half", Interrupted("mac stopped"))
+    conversation, turn = await room.answers.ask(room.ann, "go")
+    await until_done(room, turn.id)
+    room.model.say(" more", None)
+    _, more = await room.answers.continue_(room.ann, turn.id)
+    await until_done(room, more.id)
+    assert room.model.asked[1].messages[1:] == (
+        Message("assistant", "half"),
+        Message("user", "Continue where you stopped."),
+    )
+    room.model.say(NoNodeOnline("nobody"))
+    _, empty = await room.answers.ask(room.ann, "go", conversation=conversation.id)
+    await until_done(room, empty.id)
+    with pytest.raises(InvalidInput, match="has not begun"):
+        await room.answers.continue_(room.ann, empty.id)
+
+
+async def test_a_model_that_never_ends_is_ended(room: Room) -> None:
+    turn = await answered(room, "x" * 300_000, "y" * 100_000, "z")
+    assert turn.outcome.state is TurnState.INTERRUPTED
+    assert "400,000 characters" in turn.outcome.error
+    assert len(turn.outcome.text) == 400_000
+    assert room.model.closed == 1
+
+
+async def test_a_fault_of_ours_is_an_end_too(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    room.model.say("half", ZeroDivisionError("secret"))
+    async with Background() as background:
+        answers = make(room.scope, room.model, background)
+        _, turn = await answers.ask(room.ann, "go")
+        async with asyncio.timeout(10):
+            ended = [event async for event in answers.follow(room.ann, turn.id)][-1].turn
+    assert ended is not None
+    assert (ended.outcome.state, ended.outcome.text) == (TurnState.INTERRUPTED, "half")
+    assert "secret" not in ended.outcome.error
+    assert f"answer {turn.id} stopped by a fault" in caplog.text
+
+
+async def test_a_record_that_can_not_be_written_holds_nobody_up(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise DatabaseUnavailable
+
+    monkeypatch.setattr(AnswerLog, "finish", fail)
+    room.model.say("x", None)
+    _, turn = await room.answers.ask(room.ann, "go")
+    await until_done(room, turn.id)
+    assert (await room.answers.stop(room.ann, turn.id)).outcome.state is TurnState.RUNNING  # until the next start
 
 
 # --- halext ends, and comes back ---

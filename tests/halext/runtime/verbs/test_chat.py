@@ -10,7 +10,7 @@ from halext.errors import InvalidInput, NotFound
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl
 from halext.runtime.shapes import AddNode, Nothing
-from halext.runtime.shapes_chat import AnswerRef, AskMore, AskNew, ConversationRef
+from halext.runtime.shapes_chat import AnswerRef, AskAgain, AskMore, AskNew, ConversationRef
 from halext.runtime.verbs import chat, nodes
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
@@ -32,8 +32,14 @@ async def test_a_conversation(
     more = await ann.call(chat.ask_more, AskMore(id=asked.conversation.id, text="again", model="m"))
     assert more.conversation.model == "m"
     assert (await ann.call(chat.stop_answer, AnswerRef(id=more.answer))).state in {"stopped", "done"}
+    other = await ann.call(chat.regenerate_answer, AskAgain(id=more.answer, model="m"))
+    ended = [event async for event in app.answers.follow(caller, TurnId(other.answer))][-1].turn
+    assert ended is not None
+    assert chat.turn_info(ended).completion_tokens == 2
+    further = await ann.call(chat.continue_answer, AnswerRef(id=other.answer))
+    await ann.call(chat.stop_answer, AnswerRef(id=further.answer))
     whole = await ann.call(chat.read_conversation, ConversationRef(id=asked.conversation.id))
-    assert [turn.role for turn in whole.turns] == ["user", "assistant"] * 2
+    assert [turn.role for turn in whole.turns] == ["user", "assistant"] * 3
     assert [info.id for info in await ann.call(chat.list_conversations, Nothing())] == [asked.conversation.id]
     await ann.call(chat.forget_conversation, ConversationRef(id=asked.conversation.id))
     with pytest.raises(NotFound):

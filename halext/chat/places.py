@@ -1,0 +1,35 @@
+"""Which conversation a person has open in a channel or a direct chat, so that the next message goes on in it."""
+
+from __future__ import annotations
+
+from halext.accounts.types import Caller
+from halext.chat import policy
+from halext.chat.store import ChatStore
+from halext.chat.types import Conversation, ConversationId
+from halext.storage.scope import Scope
+
+
+class Places:
+    """The open conversations of everyone, each time for one caller: in one channel, two people have two of them.
+
+    A place is named by its door, such as `discord:channel:123` or `telegram:chat:5`. A conversation that is open in
+    several places is one and the same there.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    async def current(self, caller: Caller, place: str) -> Conversation | None:
+        """What is open there; None when the next question begins a conversation."""
+        return await self._of(caller).at(policy.place(place))
+
+    async def open(self, caller: Caller, place: str, conversation: ConversationId) -> None:
+        """Go on with this conversation there. Raises `NotFound`."""
+        await self._of(caller).open(policy.place(place), conversation)
+
+    async def leave(self, caller: Caller, place: str) -> None:
+        """The next question there begins a conversation."""
+        await self._of(caller).leave(policy.place(place))
+
+    def _of(self, caller: Caller) -> ChatStore:
+        return ChatStore(self._scope, policy.owner(caller))
