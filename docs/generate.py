@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
+import typer.main
 from pydantic_core import PydanticUndefined
 
 from halext import errors
+from halext.cli.main import app
 from halext.runtime import verbs
 from halext.runtime.operations import OPERATIONS
 from halext.runtime.settings import PREFIX, Settings
@@ -90,7 +94,64 @@ def operations() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"settings.md": settings, "errors.md": error_table, "operations.md": operations}
+def command_line() -> str:
+    """Every command with its options."""
+    lines = [
+        "# The command line",
+        NOTE,
+        "",
+        "`halext --help` and `halext COMMAND --help` show the same. What a command answers goes to standard output,",
+        "remarks and errors to standard error. Exit codes: 0 done, 1 it did not work, 2 wrong use, 130 stopped by",
+        "Ctrl-C. Listings take `--json`.",
+        "",
+        "A command finds its halext by itself: at `HALEXT_URL` (with `HALEXT_TOKEN`), where that is set; else the one",
+        "that runs on the same data directory; with none running, it opens the data directory for a moment.",
+    ]
+    root = typer.main.get_command(app)
+    lines += ["", "Before every command:", "", *_options(root)]
+    for title, command in sorted(_commands(root, "halext"), key=lambda entry: entry[0]):
+        lines += ["", f"## `{' '.join([title, *_arguments(command)])}`", "", command.help]
+        lines += ["", command.epilog] if command.epilog else []
+        options = _options(command)
+        lines += ["", *options] if options else []
+    return "\n".join(lines) + "\n"
+
+
+# The classes of typer's tree carry no types; what is used of them is what `--help` uses.
+def _commands(command: Any, title: str) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield title, command
+    for name, child in (children or {}).items():
+        yield from _commands(child, f"{title} {name}")
+
+
+def _arguments(command: Any) -> list[str]:
+    context = command.context_class(command)
+    pieces = [piece for parameter in command.params for piece in parameter.get_usage_pieces(context)]
+    return [re.sub("[{}]", "", piece).upper().replace("…...", "...") for piece in pieces]
+
+
+def _options(command: Any) -> list[str]:
+    context = command.context_class(command)
+    lines = []
+    for parameter in command.params:
+        form, text = parameter.get_help_record(context)
+        if parameter.param_type_name == "argument":
+            form = (parameter.metavar or parameter.name).upper().removesuffix("…")
+        if "completion" not in parameter.name:
+            lines.append(f"- `{_plain(form)}`: {_plain(text)}".rstrip(": "))
+    return lines
+
+
+def _plain(text: str) -> str:
+    """The words of `--help` without its signs for types."""
+    text = text.replace("<str>", "TEXT").replace("<int>", "N").replace("  [required]", "").replace("  [x>=1]", "")
+    text = re.sub(r"<([^<>]*\|[^<>]*)>", r"\1", text)
+    return re.sub(r" *\[default: \(?([^)\]]*)\)?\]", r" Default: \1.", text).strip()
+
+
+PAGES = {"settings.md": settings, "errors.md": error_table, "operations.md": operations, "cli.md": command_line}
 
 
 def main() -> None:

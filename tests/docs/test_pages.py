@@ -1,0 +1,77 @@
+"""The pages say what the code says, of all that there is, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+
+import pytest
+
+from halext_web.app import all_routes
+
+from .conftest import PAGES, ROOT
+
+GENERATED = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
+
+
+@pytest.mark.parametrize("name", sorted(GENERATED))
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    """All settings, errors, operations and commands are in these pages."""
+    assert (ROOT / "docs" / name).read_text() == GENERATED[name](), "run python docs/generate.py"
+
+
+def described() -> list[tuple[str, str]]:
+    """Every address in the pages about HTTP, with its method where one stands before it."""
+    text = "\n".join((ROOT / "docs" / name).read_text() for name in ("api.md", "operations.md"))
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`(?:(GET|POST|PUT|DELETE)\s)?(/[^`\s]*)`", text)
+
+
+def test_every_route_is_described() -> None:
+    there = {route.path.replace(":path}", "}") for route in all_routes()}
+    assert there - {path for _, path in described()} == set()
+
+
+def test_every_route_that_is_described_is_there() -> None:
+    there = {(method, route.path.replace(":path}", "}")) for route in all_routes() for method in route.methods}
+    there |= {("", path) for _, path in there} | {("", "/v1"), ("", "/api"), ("", "/hx")}
+    assert set(described()) - there == set()
+
+
+def test_the_sentences_of_troubleshooting_are_the_programs() -> None:
+    sources = [path for folder in ("halext", "web") for path in (ROOT / folder).rglob("*.py")]
+    trees = [ast.parse(path.read_text()) for path in sources]
+    constants = [node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    said = "\n".join(value for value in constants if isinstance(value, str))
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    quoted = re.findall(r"^\| \*([^*]+)\*", page, re.MULTILINE)
+    assert len(quoted) > 10
+    for sentence in quoted:
+        for part in re.split(r"…|(?<=\.) ", sentence):
+            assert part.strip(" .?") in said, f"nothing says {sentence!r}"
+
+
+def test_links_and_pictures_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_page_can_be_found_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\(docs/(\w+\.md)\)", (ROOT / "README.md").read_text()))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - linked == set()
+
+
+def test_make_targets_that_pages_name_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = {target for page in PAGES for target in re.findall(r"(?:`|\$ )make (\w+)", page.read_text())}
+    assert len(named) > 2
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"there is no make {target}"
+
+
+def test_files_that_pages_name_exist() -> None:
+    for page in PAGES:
+        for name in re.findall(r"`((?:halext|web|tests|benchmarks|deploy)/[\w/]+\.\w+)`", page.read_text()):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
