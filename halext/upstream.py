@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
 from halext.types import Capability, EndpointId, Json, Kind, ModelName, NodeName, SecretRef
+
+Via = Literal["direct", "tunnel"]
+"""How an endpoint is reached: at its address, or through the ssh connection that its computer keeps open to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Endpoint:
     `url` is scheme, host and port only. `cidrs` are the networks its address must lie in at every connect; `secret`
     names the vault entry that holds its request headers as a JSON object. `slots` is how many requests it serves at
     once as its owner says; None means that the server is asked, and that one is assumed where it does not say.
+    With `via` "tunnel" the host is only a name for the Host header, and no address is ever looked up or contacted.
     """
 
     id: EndpointId
@@ -30,6 +34,7 @@ class Endpoint:
     secret: SecretRef | None = None
     slots: int | None = None
     insecure: bool = False
+    via: Via = "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +129,51 @@ class Reveal(Protocol):
 
     async def __call__(self, ref: SecretRef, /) -> Mapping[str, str]:
         """Header name to value. Raises `VaultError`."""
+
+
+class Receiver(Protocol):
+    """Takes what comes through a channel. The methods are those of asyncio's protocols, and mean the same."""
+
+    def data_received(self, data: bytes, /) -> None:
+        """Some bytes came."""
+
+    def eof_received(self) -> bool | None:
+        """The far side will send no more."""
+
+    def connection_lost(self, error: Exception | None, /) -> None:
+        """The channel has ended; `error` is an OSError when it broke."""
+
+    def pause_writing(self) -> None:
+        """Too much waits to be sent."""
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+
+
+class Channel(Protocol):
+    """A two-way stream of bytes to a server on a node. The methods are those of asyncio's transports."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send these, now or as soon as the far side takes them."""
+
+    def get_write_buffer_size(self) -> int:
+        """How many bytes wait to be sent."""
+
+    def pause_reading(self) -> None:
+        """Hold back what comes; the far side is slowed down soon after."""
+
+    def resume_reading(self) -> None:
+        """Let it come again."""
+
+    def close(self) -> None:
+        """Send what waits, then end."""
+
+    def abort(self) -> None:
+        """End at once."""
+
+
+class OpenChannel(Protocol):
+    """Opens a channel to an endpoint that has no address; handed to the outbound door so that no edge knows another."""
+
+    async def __call__(self, endpoint: Endpoint, receiver: Receiver, /) -> Channel:
+        """Raises `Unreachable`, which says whether the tunnel is down or nothing answers behind it."""

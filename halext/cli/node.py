@@ -21,6 +21,7 @@ HEADERS_HELP = (
     "A request header, such as Authorization=-; stored encrypted. With - as the value it is asked for, or read from a "
     "line that is piped in: what stands in the command itself is visible to others on this machine. May be repeated."
 )
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "::1", "localhost"})
 ADD_EXAMPLES = (
     "Examples: `halext node add mac http://mac.local:11434`; "
     "`halext node add pc http://192.168.1.20:8080 --slots 4 --memory 24GiB --header Authorization=-`."
@@ -74,6 +75,35 @@ def add(
         _show(added)
     if not any(endpoint.status in {"healthy", "busy"} for endpoint in added.endpoints):
         output.err(f"{name} is registered, but does not work yet; `halext node test {name}` names the failing step.")
+
+
+@app.command(epilog="Example: `halext node join mac --host ai.example.org`.")
+def join(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="What you call the machine, such as `mac`.")],
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ollama|openai", help="What runs on it, at its usual port. May be repeated."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="How that computer reaches this server; else the host of HALEXT_PUBLIC_URL.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="It has lost its key: the old one ends now.")] = False,
+    as_json: house.AsJson = False,
+) -> None:
+    """Print the one line with which a computer at home dials in: no router to change, nothing to install."""
+    from halext.runtime.shapes_tunnel import JoinNode
+    from halext.runtime.verbs.tunnel import join_node
+
+    line = house.call(ctx, join_node, JoinNode(name=name, kinds=_servable(kind or ["ollama"]), host=host, again=again))
+    if as_json:
+        output.json(line)
+        return
+    output.out(f"Paste one of these on {line.name}, before {show_time(line.expires_at)}.")
+    output.out(f"\nmacOS and Linux, in a terminal:\n\n{line.unix}")
+    output.out(f"\nWindows, in the Command Prompt:\n\n{line.windows}")
+    if line.host in LOOPBACK_NAMES:
+        output.err(f"\nThis reaches {line.host}: only this machine. For another, say --host or set HALEXT_PUBLIC_URL.")
 
 
 @app.command("list")
@@ -184,6 +214,15 @@ def _decide(ctx: typer.Context, operation: Operation[Named, NodeInfo], name: str
     output.out(f"{node.name} {what}")
 
 
+def _servable(words: list[str]) -> list[Literal["ollama", "openai"]]:
+    kinds: list[Literal["ollama", "openai"]] = []
+    for word in words:
+        if word not in {"ollama", "openai"}:
+            raise typer.BadParameter(f"{word!r} is not one of ollama, openai.", param_hint="--kind")
+        kinds.append("ollama" if word == "ollama" else "openai")
+    return kinds
+
+
 def _headers(given: list[str]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for text in given:
@@ -200,7 +239,7 @@ def _line(node: NodeInfo, endpoint: EndpointInfo) -> tuple[str, ...]:
         node.name,
         endpoint.status if node.cordon == "open" else node.cordon,
         endpoint.kind,
-        endpoint.url,
+        "dials in" if endpoint.via == "tunnel" else endpoint.url,
         f"{endpoint.in_flight} of {endpoint.slots}",
         str(len(endpoint.models)),
         ", ".join(endpoint.loaded) or "-",
@@ -222,8 +261,9 @@ def _show_endpoint(endpoint: EndpointInfo) -> None:
     version = f" {endpoint.version}" if endpoint.version else ""
     reason = f" ({endpoint.reason})" if endpoint.reason else ""
     keys = ", with stored headers" if endpoint.has_headers else ""
+    place = "through its tunnel" if endpoint.via == "tunnel" else f"at {endpoint.url}"
     lines = [
-        f"  {endpoint.id}: {endpoint.kind}{version} at {endpoint.url}{keys}",
+        f"  {endpoint.id}: {endpoint.kind}{version} {place}{keys}",
         f"    {endpoint.status}{reason}, {endpoint.in_flight} of {endpoint.slots} slots taken",
         f"    models: {', '.join(endpoint.models) or 'none seen'}",
     ]

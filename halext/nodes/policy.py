@@ -68,6 +68,14 @@ def check_failed(health: Health, error: UpstreamError, *, now: float) -> Health:
     return _with_status(after, Status.DEGRADED, error.message, now)
 
 
+def cut_off(health: Health, error: UpstreamError, *, now: float) -> Health:
+    """The only way to it is gone, and known to be: there is nothing to confirm, so it is offline at once."""
+    since = now if health.failing_since is None else health.failing_since
+    failed = max(health.failed_checks, CHECKS_TO_OFFLINE)
+    after = replace(health, failed_checks=failed, good_checks=0, failing_since=since, ejected=True)
+    return _with_status(after, Status.OFFLINE, error.message, now)
+
+
 def request_passed(health: Health, *, now: float) -> Health:
     """A request was served: whatever had gone wrong before is over."""
     after = replace(health, failed_requests=0, pauses=0, retry_at=0.0, last_seen_at=now)

@@ -192,6 +192,11 @@ class Registry:
             entry.warmed.clear()
             self._set_health(entry, policy.check_failed(entry.health, error, now=self._clock.now()))
 
+    def cut_off(self, endpoint: EndpointId, error: UpstreamError) -> None:
+        """The way to it is gone, as when a tunnel ends."""
+        if entry := self._entries.get(endpoint):
+            self._set_health(entry, policy.cut_off(entry.health, error, now=self._clock.now()))
+
     def worked(self, endpoint: EndpointId, model: ModelName, rates: Rates) -> None:
         """A request was served; `rates` is what is known of the pair now."""
         if entry := self._entries.get(endpoint):

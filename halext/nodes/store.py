@@ -11,7 +11,7 @@ from halext.nodes.types import Cordon, Node, Rates
 from halext.storage.base import Base
 from halext.storage.scope import Scope
 from halext.types import EndpointId, Kind, ModelName, NodeName, SecretRef
-from halext.upstream import Endpoint
+from halext.upstream import Endpoint, Via
 
 
 class NodeRow(Base):
@@ -43,6 +43,7 @@ class EndpointRow(Base):
     secret: Mapped[str | None] = mapped_column(String(255))
     slots: Mapped[int | None] = mapped_column(Integer)
     insecure: Mapped[bool] = mapped_column(Boolean)
+    via: Mapped[Via] = mapped_column(String(16), server_default="direct")
 
 
 class RateRow(Base):
@@ -113,7 +114,7 @@ def _row(endpoint: Endpoint, row: EndpointRow | None, position: int) -> Endpoint
     row = row or EndpointRow(id=endpoint.id, node=endpoint.node)
     row.position, row.kind, row.url = position, endpoint.kind, endpoint.url
     row.cidrs, row.secret = list(endpoint.cidrs), endpoint.secret
-    row.slots, row.insecure = endpoint.slots, endpoint.insecure
+    row.slots, row.insecure, row.via = endpoint.slots, endpoint.insecure, endpoint.via
     return row
 
 
@@ -140,4 +141,5 @@ def _endpoint(row: EndpointRow) -> Endpoint:
         secret=SecretRef(row.secret) if row.secret else None,
         slots=row.slots,
         insecure=row.insecure,
+        via=row.via,
     )

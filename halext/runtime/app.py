@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.runtime.settings import Settings
     from halext.storage.engine import Database
     from halext.tasks.desk import Desk
+    from halext.tunnel.hub import Tunnels
+    from halext.tunnel.store import TunnelStore
     from halext.upstream import Drivers
     from halext.upstreams.http import Door
     from halext.vault.box import Vault
@@ -49,6 +51,8 @@ class App(Fleet):
     answers: Answers
     places: Places
     desk: Desk
+    roster: TunnelStore
+    tunnels: Tunnels
     lock: DataDirLock
     background: Background
     base_url: str = ""

@@ -65,6 +65,7 @@ def endpoint_info(state: EndpointState, in_flight: int) -> shapes.EndpointInfo:
         latency_s=health.latency_s,
         last_seen_at=health.last_seen_at,
         has_headers=endpoint.secret is not None,
+        via=endpoint.via,
     )
 
 

@@ -89,6 +89,15 @@ class Settings(BaseSettings):
     demo: bool = Field(
         default=True, description="Start the built-in model when no other node is known (`--demo` / `--no-demo`)."
     )
+    tunnel_host: str = Field(
+        default="", description="The address where computers dial in; empty is every address of this machine."
+    )
+    tunnel_port: int = Field(
+        default=2222,
+        ge=0,
+        le=65535,
+        description="The port where computers dial in by ssh; open once `halext node join` was used.",
+    )
     url: str | None = Field(default=None, description="For the library and the command line: the halext to talk to.")
     token: SecretStr | None = Field(
         default=None, description="For the library and the command line: an API token for it."

@@ -81,6 +81,7 @@ class EndpointInfo(Struct, frozen=True):
     latency_s: float | None
     last_seen_at: float | None
     has_headers: bool
+    via: Literal["direct", "tunnel"] = "direct"
 
 
 class NodeInfo(Struct, frozen=True):

@@ -33,7 +33,9 @@ from halext.storage import schema
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
 from halext.tasks.desk import Desk
-from halext.types import Clock
+from halext.tunnel.hub import Changed, Tunnels, down
+from halext.tunnel.store import TunnelStore
+from halext.types import Clock, EndpointId, NodeName
 from halext.upstreams.address import is_literal
 from halext.upstreams.http import Door
 from halext.upstreams.kinds import drivers
@@ -83,7 +85,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(ledger.flush)
-        door = Door(vault.reveal_headers, clock, node_cidrs=settings.node_cidrs, own=own_places(settings))
+        tunnels = Tunnels()
+        door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
         registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
         stack.push_async_callback(registry.save_rates)
@@ -93,6 +96,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         background.spawn(people.run(), "token usage")
         background.spawn(ledger.run(), "usage ledger")
         prober = Prober(registry, drivers(door), clock)
+        tunnels.listen(_tunnel_listener(registry, prober, background))
         gateway = Gateway(
             registry=registry,
             drivers=drivers(door),
@@ -116,9 +120,41 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
             desk=Desk(scope, gateway, clock),
+            roster=TunnelStore(scope),
+            tunnels=tunnels,
             lock=lock,
             background=background,
         )
+
+
+def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
+    return Door(
+        vault.reveal_headers,
+        clock,
+        node_cidrs=settings.node_cidrs,
+        own=own_places(settings),
+        open_channel=tunnels.open_channel,
+    )
+
+
+def _tunnel_listener(registry: Registry, prober: Prober, background: Background) -> Changed:
+    """A tunnel that ends takes its node out at once; one that comes up is looked through at once."""
+
+    async def look(endpoint: EndpointId) -> None:
+        await prober.look(endpoint)
+        await prober.look(endpoint)  # an endpoint leaves “offline” with its second good look
+
+    def changed(node: NodeName, /, *, up: bool) -> None:
+        for state in registry.states():
+            endpoint = state.endpoint
+            if endpoint.node != node or endpoint.via != "tunnel":
+                continue
+            if up:
+                background.spawn(look(endpoint.id), f"look at {endpoint.id}")
+            else:
+                registry.cut_off(endpoint.id, down(endpoint))
+
+    return changed
 
 
 def own_places(settings: Settings) -> frozenset[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """The one outbound door: every byte to a node goes through here, and every byte from one is counted.
 
 aiohttp alone carries it: httpx above it would cost four times the CPU per request and report a refused connection as a
-timeout. Nothing of aiohttp is seen outside this file.
+timeout. Nothing of aiohttp is seen outside this file and `channel.py`, which lets it run through a tunnel.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 
 import aiohttp
@@ -19,9 +20,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from halext.errors import BadAnswer, HalextError, InvalidInput, TimedOut, Unreachable
 from halext.types import Clock, EndpointId
-from halext.upstream import Endpoint, Reveal
+from halext.upstream import Channel, Endpoint, OpenChannel, Receiver, Reveal, Via
 from halext.upstreams.address import Place, Rule, networks, only, pinned, place, refusal, unwrapped_text
 from halext.upstreams.allowed import is_allowed
+from halext.upstreams.channel import ChannelConnector
 from halext.upstreams.secrets import SecretHeaders
 
 MAX_BODY = 8 * 1024 * 1024
@@ -99,7 +101,8 @@ class Door:
     """Speaks HTTP to nodes. Raises only `UpstreamError`s, with node and endpoint set; a wrong call is a ValueError.
 
     `own` are the (address, port) pairs of halext's own services, `node_cidrs` the networks in which an administrator
-    allows every node. Without a clock, secret headers are opened anew for each request.
+    allows every node. Without a clock, secret headers are opened anew for each request. `open_channel` is the way to
+    endpoints behind a tunnel.
     """
 
     def __init__(
@@ -111,12 +114,14 @@ class Door:
         own: frozenset[tuple[str, int]] = frozenset(),
         resolve: Resolve = system_resolve,
         tls: ssl.SSLContext | None = None,
+        open_channel: OpenChannel | None = None,
     ) -> None:
         self._secrets = SecretHeaders(reveal, clock)
         self._node_networks = networks(node_cidrs)
         self._own = own
         self._resolve = resolve
         self._tls = tls
+        self._open_channel = open_channel
         self._lines: dict[EndpointId, _Line] = {}
 
     async def request(
@@ -182,7 +187,7 @@ class Door:
 
     async def _line(self, endpoint: Endpoint) -> _Line:
         """The endpoint's connections. Others are made when its address or rule changes: old ones may not go on."""
-        key = (endpoint.url, endpoint.cidrs, endpoint.insecure)
+        key = (endpoint.url, endpoint.cidrs, endpoint.insecure, endpoint.via)
         line = self._lines.get(endpoint.id)
         if line is not None and line.key == key:
             return line
@@ -196,12 +201,20 @@ class Door:
         own_networks = pinned(place(endpoint.url), endpoint.cidrs)
         return Rule(own_networks + self._node_networks, self._own, endpoint.insecure)
 
+    async def channel(self, endpoint: Endpoint, receiver: Receiver) -> Channel:
+        """A channel to an endpoint behind a tunnel. Raises `Unreachable`."""
+        if self._open_channel is None:
+            raise _unreachable(endpoint, "is behind a tunnel, and nothing here receives tunnels.")
+        return await self._open_channel(endpoint, receiver)
+
     def _connect(self, endpoint: Endpoint) -> tuple[Place, aiohttp.ClientSession]:
         spot = place(endpoint.url)
+        if endpoint.via == "tunnel":
+            return spot, _session(ChannelConnector(partial(self.channel, endpoint), keepalive_s=KEEP_ALIVE_S))
         resolver = _CheckedResolver(endpoint, spot, self.rule_for(endpoint), self._resolve)
         if spot.literal is not None:
             resolver.check(str(spot.literal))  # aiohttp asks no resolver for these
-        return spot, _session(resolver, self._tls)
+        return spot, _session(_tcp(resolver, self._tls))
 
 
 class Stream:
@@ -264,7 +277,7 @@ class _Call:
 class _Line:
     """The open connections to one endpoint."""
 
-    key: tuple[str, tuple[str, ...], bool]
+    key: tuple[str, tuple[str, ...], bool, Via]
     place: Place
     session: aiohttp.ClientSession
 
@@ -309,17 +322,20 @@ async def _note(_session: aiohttp.ClientSession, context: SimpleNamespace, param
     context.trace_request_ctx.reused = isinstance(params, aiohttp.TraceConnectionReuseconnParams)
 
 
-def _session(resolver: AbstractResolver, tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_reuseconn.append(_note)
-    trace.on_connection_create_start.append(_note)
-    connector = aiohttp.TCPConnector(
+def _tcp(resolver: AbstractResolver, tls: ssl.SSLContext | None) -> aiohttp.TCPConnector:
+    return aiohttp.TCPConnector(
         limit=0,  # how many requests an endpoint gets is the gateway's to say
         resolver=resolver,
         use_dns_cache=False,
         keepalive_timeout=KEEP_ALIVE_S,
         ssl=tls or True,
     )
+
+
+def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_reuseconn.append(_note)
+    trace.on_connection_create_start.append(_note)
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from halext.errors import Unreachable
 from halext.types import Clock
 from halext.upstream import Endpoint
 from halext.upstreams.address import place, refusal, unwrapped_text
@@ -28,6 +29,9 @@ class Milestone:
 
 async def trace(door: Door, endpoint: Endpoint, clock: Clock) -> list[Milestone]:
     """Name, address, connection and TLS, up to the first that fails. Sends no request."""
+    if endpoint.via == "tunnel":
+        way_in = await _timed("connect", clock, lambda: _knock(door, endpoint))
+        return [Milestone("name", ok=True, detail="tunnel: its computer dials in"), way_in]
     spot = place(endpoint.url)
     way = [found := await _timed("name", clock, lambda: _name(spot.host, spot.port, literal=spot.literal is not None))]
     if not found.ok:
@@ -54,6 +58,8 @@ async def _timed(stage: Stage, clock: Clock, step: Callable[[], Awaitable[str]])
         return Milestone(stage, ok=False, detail=f"no answer within {PROBE.connect_s:.0f} s; is it switched on?")
     except ssl.SSLCertVerificationError as error:
         return Milestone(stage, ok=False, detail=f"the certificate is not trusted: {error.verify_message}")
+    except Unreachable as error:
+        return Milestone(stage, ok=False, detail=error.message)
     except OSError as error:
         return Milestone(stage, ok=False, detail=error.strerror or str(error))
     return Milestone(stage, ok=True, detail=detail, seconds=clock.monotonic() - began)
@@ -63,6 +69,12 @@ async def _name(host: str, port: int, *, literal: bool) -> str:
     if literal:
         return host
     return ", ".join(unwrapped_text(address) for address in await system_resolve(host, port))
+
+
+async def _knock(door: Door, endpoint: Endpoint) -> str:
+    channel = await door.channel(endpoint, asyncio.Protocol())
+    channel.close()
+    return f"through the tunnel to port {place(endpoint.url).port}"
 
 
 async def _connect(address: str, port: int, tls: ssl.SSLContext | None, name: str | None) -> str:

@@ -94,6 +94,7 @@ async def remove_node(app: App, caller: Caller, params: Named) -> Done:
     del caller
     node = await app.registry.remove(params.name)
     await _forget_secrets(app, node.endpoints)
+    app.tunnels.hang_up(node.name)
     for endpoint in node.endpoints:
         await app.door.forget(endpoint.id)
     return Done(f"The node {node.name!r} is forgotten.")

@@ -6,6 +6,7 @@ import pytest
 
 from halext.errors import UnknownNode, Unreachable
 from halext.runtime.shapes import AddNode, Done, DrainNode, Named, Step, TrialReport, TryNode, UnloadModel
+from halext.runtime.shapes_tunnel import JoinLine, JoinNode
 from tests.halext.cli.conftest import FakeControl, Run, a_node, an_endpoint
 
 
@@ -211,3 +212,40 @@ def test_remove_and_unload_say_what_halext_says(control: FakeControl, run: Run) 
         ("remove_node", Named(name="mac")),
         ("unload_model", UnloadModel(name="mac", model="llama3.2:3b")),
     ]
+
+
+def a_line(host: str = "ai.example.org") -> JoinLine:
+    return JoinLine("mac", host, 2222, "ssh-ed25519 AAAA", 1_700_000_000.0, "sh -c 'x'", "ssh-keygen & ssh")
+
+
+def test_join_prints_a_line_for_every_system(control: FakeControl, run: Run) -> None:
+    control.answers["join_node"] = a_line()
+    result = run("node", "join", "mac", "--kind", "ollama", "--kind", "openai", "--host", "ai.example.org")
+    assert (result.code, result.err) == (0, "")
+    assert {"sh -c 'x'", "ssh-keygen & ssh"} <= set(result.out.splitlines())
+    params = JoinNode(name="mac", kinds=["ollama", "openai"], host="ai.example.org")
+    assert control.calls == [("join_node", params)]
+
+
+def test_join_says_when_the_line_is_good_on_this_machine_only(control: FakeControl, run: Run) -> None:
+    control.answers["join_node"] = a_line("127.0.0.1")
+    result = run("node", "join", "mac", "--again")
+    assert "HALEXT_PUBLIC_URL" in result.err
+    assert control.calls == [("join_node", JoinNode(name="mac", again=True))]
+    assert json.loads(run("node", "join", "mac", "--json").out)["unix"] == "sh -c 'x'"
+
+
+def test_a_node_that_dials_in_shows_no_address(control: FakeControl, run: Run) -> None:
+    control.answers["list_nodes"] = [a_node(endpoints=[an_endpoint(via="tunnel")])]
+    control.answers["show_node"] = a_node(endpoints=[an_endpoint(via="tunnel")])
+    listed, shown = run("node", "list").out, run("node", "show", "mac").out
+    assert "dials in" in listed
+    assert "through its tunnel" in shown
+    assert "http://" not in listed + shown
+
+
+def test_join_knows_what_can_be_offered(control: FakeControl, run: Run) -> None:
+    result = run("node", "join", "mac", "--kind", "llama")
+    assert result.code == 2
+    assert "'llama' is not one of" in result.err
+    assert control.calls == []

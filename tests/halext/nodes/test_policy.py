@@ -108,6 +108,15 @@ def test_a_callers_mistake_changes_nothing(error: UpstreamError) -> None:
     assert fail(HEALTHY, 1.0, error) == HEALTHY
 
 
+def test_a_way_that_is_gone_is_offline_at_once() -> None:
+    gone = policy.cut_off(HEALTHY, GONE, now=100.0)
+    assert (gone.status, gone.reason, gone.since, gone.ejected) == (Status.OFFLINE, "gone", 100.0, True)
+    assert not policy.wants_confirmation(gone)
+    assert bad(gone, 101.0, GONE).since == 100.0
+    once = ok(gone, 102.0)
+    assert (once.ejected, once.status, ok(once, 103.0).status) == (False, Status.OFFLINE, Status.HEALTHY)
+
+
 def test_busy_is_a_pause_and_no_failure() -> None:
     once = fail(HEALTHY, 100.0, RateLimited("busy", retry_after_s=7))
     assert (once.status, once.retry_at, once.ejected) == (Status.RATE_LIMITED, 107.0, False)

@@ -124,3 +124,14 @@ def test_news_of_an_endpoint_that_is_gone_is_no_news(registry: Registry) -> None
     assert registry.states() == []
     assert not registry.is_warm(MAC, M)
     assert registry.rates(MAC, M) == Rates()
+
+
+async def test_an_endpoint_whose_way_is_gone(registry: Registry, events: list[Event]) -> None:
+    await registry.add(node("mac"))
+    registry.saw(MAC, sighting("m"), asked_at=0)
+    events.clear()
+    registry.cut_off(MAC, Unreachable("the tunnel is down"))
+    registry.cut_off(EndpointId("removed"), Unreachable())
+    assert registry.is_gone(MAC)
+    assert [type(event) for event in events] == [EndpointEjected, StatusChanged]
+    assert registry.state(MAC).health.status is Status.OFFLINE

@@ -23,6 +23,7 @@ WHOLE = Node(
             slots=4,
         ),
         Endpoint(EndpointId("pc-2"), NodeName("pc"), "openai", "https://pc.example.org:443", insecure=True),
+        Endpoint(EndpointId("pc-3"), NodeName("pc"), "ollama", "http://pc.internal:11434", via="tunnel"),
     ),
     memory_bytes=24 * 2**30,
     tags=("gpu", "loud"),
@@ -43,8 +44,8 @@ async def test_a_node_comes_back_as_it_was(scope: Scope) -> None:
 async def test_saving_again_replaces(scope: Scope) -> None:
     store = NodeStore(scope)
     await store.save(WHOLE)
-    first, second = WHOLE.endpoints
-    third = replace(second, id=EndpointId("pc-3"), url="http://pc:1")
+    first, second, _ = WHOLE.endpoints
+    third = replace(second, id=EndpointId("pc-4"), url="http://pc:1", via="tunnel")
     changed = replace(WHOLE, endpoints=(third, replace(first, slots=2)), cordon=Cordon.OPEN, cordon_until=None)
     await store.save(changed)
     assert list(await store.load()) == [changed]

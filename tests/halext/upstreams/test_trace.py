@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
+from halext.errors import Unreachable
 from halext.hosts.llama import free_port
 from halext.runtime.clock import SystemClock
 from halext.types import EndpointId, NodeName
-from halext.upstream import Endpoint
+from halext.upstream import Channel, Endpoint
 from halext.upstreams.http import Door
 from halext.upstreams.trace import trace
 
@@ -51,3 +53,17 @@ async def test_a_name_that_is_none() -> None:
 
 async def test_no_tls_behind_https(port: int) -> None:
     assert (await way(Door(), endpoint(f"https://127.0.0.1:{port}")))[-1] == ("TLS", False)
+
+
+async def test_through_a_tunnel() -> None:
+    far = Endpoint(EndpointId("mac"), NodeName("mac"), "ollama", "http://mac.internal:11434", via="tunnel")
+    channel = Mock(spec=Channel)
+    found = await trace(Door(open_channel=AsyncMock(return_value=channel)), far, CLOCK)
+    assert [(step.stage, step.ok, step.detail) for step in found] == [
+        ("name", True, "tunnel: its computer dials in"),
+        ("connect", True, "through the tunnel to port 11434"),
+    ]
+    channel.close.assert_called_once_with()
+    refused = AsyncMock(side_effect=Unreachable("mac is dialled in, but nothing answers on its port 11434."))
+    (_, step) = await trace(Door(open_channel=refused), far, CLOCK)
+    assert (step.ok, step.detail) == (False, "mac is dialled in, but nothing answers on its port 11434.")
