@@ -34,6 +34,8 @@ from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
 from halext.storage.scope import Scope
 from halext.tasks.desk import Desk
+from halext.tunnel.hub import Tunnels
+from halext.tunnel.store import TunnelStore
 from halext.types import Clock, EndpointId, Kind, ModelName, NodeName
 from halext.upstream import Driver, Endpoint, ModelDetails, ModelInfo, RunningModel, Sighting
 from halext_web.service import WebService
@@ -201,6 +203,8 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         answers=Answers(scope, gateway, clock, background.spawn),
         places=Places(scope),
         desk=Desk(scope, gateway, clock),
+        roster=TunnelStore(scope),
+        tunnels=Tunnels(),
         settings=settings,
         database=database,
         vault=nobody,
