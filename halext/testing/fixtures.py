@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from halext.testing.clock import ManualClock
     from halext.testing.ollama import FakeOllama
     from halext.testing.openai import FakeOpenAI
+    from halext.testing.telegram import FakeTelegram
 
 
 def async_fixture(function: Callable[[], AsyncIterator[Any]]) -> Any:
@@ -58,6 +59,22 @@ async def fake_openai() -> AsyncIterator[Callable[..., Awaitable[FakeOpenAI]]]:
 
         async def start(*args: Any, **kwargs: Any) -> FakeOpenAI:
             return await stack.enter_async_context(FakeOpenAI(*args, **kwargs))
+
+        yield start
+
+
+@async_fixture
+async def fake_telegram() -> AsyncIterator[Callable[..., Awaitable[FakeTelegram]]]:
+    """Starts fake Telegrams that are closed after the test, which fails if its bot called an unknown method.
+
+    `await fake_telegram(scale=10)` takes the arguments of `FakeTelegram`.
+    """
+    from halext.testing.telegram import FakeTelegram
+
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*args: Any, **kwargs: Any) -> FakeTelegram:
+            return await stack.enter_async_context(FakeTelegram(*args, **kwargs))
 
         yield start
 
