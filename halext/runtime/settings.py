@@ -89,8 +89,8 @@ class Settings(BaseSettings):
     demo: bool = Field(
         default=True, description="Start the built-in model when no other node is known (`--demo` / `--no-demo`)."
     )
-    tunnel_host: str = Field(
-        default="", description="The address where computers dial in; empty is every address of this machine."
+    tunnel_host: str | None = Field(
+        default=None, description="The address where computers dial in; without it every address of this machine."
     )
     tunnel_port: int = Field(
         default=2222,

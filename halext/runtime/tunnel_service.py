@@ -25,8 +25,6 @@ class TunnelService:
 
     async def run(self, app: App, ready: Callable[[str], None]) -> None:
         """Let computers dial in until cancelled."""
-        if await app.roster.is_used():
-            app.tunnels.wanted.set()
         if not app.tunnels.wanted.is_set():
             ready("no port is open; `halext node join NAME` opens one")
             await app.tunnels.wanted.wait()
@@ -35,7 +33,7 @@ class TunnelService:
         while True:
             try:
                 async with listening(
-                    app.settings.tunnel_host,
+                    app.settings.tunnel_host or "",
                     app.settings.tunnel_port,
                     key,
                     roster=app.roster,

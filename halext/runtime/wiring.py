@@ -85,7 +85,9 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(ledger.flush)
-        tunnels = Tunnels()
+        tunnels, roster = Tunnels(), TunnelStore(scope)
+        if await roster.is_used():
+            tunnels.wanted.set()
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
         registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
@@ -120,7 +122,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
             desk=Desk(scope, gateway, clock),
-            roster=TunnelStore(scope),
+            roster=roster,
             tunnels=tunnels,
             lock=lock,
             background=background,
