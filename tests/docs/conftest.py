@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -161,7 +162,14 @@ def environment_of(home: Path) -> dict[str, str]:
     ours = ("HALEXT_", "CREDENTIALS_", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    return kept | {"HOME": str(home), "PATH": path, "HALEXT_DATA_DIR": str(home / "data")}
+    tunnel = {"HALEXT_TUNNEL_HOST": "127.0.0.1", "HALEXT_TUNNEL_PORT": free_port()}
+    return kept | tunnel | {"HOME": str(home), "PATH": path, "HALEXT_DATA_DIR": str(home / "data")}
+
+
+def free_port() -> str:
+    """A port that nobody has now: a house names its port to computers before it opens it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
