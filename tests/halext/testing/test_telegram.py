@@ -142,7 +142,7 @@ async def test_a_second_poller_ends_the_first_ones_poll(telegram: FakeTelegram) 
         waiting = asyncio.create_task(first.get_updates(timeout=20))
         await telegram.until(lambda: telegram.made("getUpdates"))
         other = asyncio.create_task(second.get_updates(timeout=20))
-        with pytest.raises(Conflict, match="(?i)terminated by other getUpdates request"):
+        with pytest.raises(Conflict, match=r"(?i)terminated by other getUpdates request"):
             await waiting
         telegram.user("Ada").say("hello")
         assert [update.message and update.message.text for update in await other] == ["hello"]
