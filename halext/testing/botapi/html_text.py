@@ -61,6 +61,9 @@ class _Parser:
                 self._emit(self._character())
         if self.stack:
             raise ParseError(f'Can\'t find end tag corresponding to start tag "{self.stack[-1].tag}"')
+        for entity in self.entities:
+            if entity["type"] == "code":
+                entity.pop("language", None)  # only a block shows it
         return Text("".join(self.out), tuple(ordered(self.entities)))
 
     @property
@@ -184,8 +187,6 @@ class _Parser:
         if is_same_place and {last["type"], entity["type"]} == {"pre", "code"} and "language" in {**last, **entity}:
             self.entities[-1] = {**last, **entity, "type": "pre"}
             return
-        if last.get("type") == "code":
-            last.pop("language", None)
         self.entities.append(entity)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import itertools
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,7 @@ main{padding:12px;display:flex;flex-direction:column;gap:6px}
 h2{font-size:13px;text-align:center;color:#4a5a44;margin:8px 0 2px}
 .m{max-width:88%;align-self:flex-start}
 .me{align-self:flex-end}
-.b{background:#fff;border-radius:14px;padding:7px 11px;overflow-wrap:anywhere;white-space:pre-wrap}
+.b{background:#fff;border-radius:14px;padding:7px 11px;overflow-wrap:anywhere;white-space:pre-wrap;display:flow-root}
 .me .b{background:#e3fdd0}
 .draft .b{opacity:.6;border:1px dashed #789}
 .who{color:#3a7bb8;font-size:13px;font-weight:600}
@@ -142,7 +143,8 @@ def _content(world: World, message: Message) -> str:
     content = message.content
     if "rich_message" in content:
         return f'<div class="rich">{rich_html(content["rich_message"]["blocks"])}</div>'
-    return _media(world, content) + formatted(message.text, message.entities)
+    shown = formatted(message.text, message.entities)
+    return _media(world, content) + re.sub(r"\n(?=<(?:pre|blockquote)>)|(?<=</pre>)\n|(?<=</blockquote>)\n", "", shown)
 
 
 def _media(world: World, content: Mapping[str, Any]) -> str:

@@ -136,8 +136,8 @@ def _item(parent: _Node, item: _Node, number: int) -> dict[str, Any]:
 
 
 def _rows(table: _Node) -> list[_Node]:
-    parts = [table, *table.named("thead", "tbody")]
-    return [row for part in parts for row in part.named("tr")]
+    parts = table.named("thead", "tbody", "tr")
+    return [row for part in parts for row in ([part] if part.tag == "tr" else part.named("tr"))]
 
 
 def _cells(row: _Node) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ class Updates:
         self.delivered: list[dict[str, Any]] = []
         self.webhook: Webhook | None = None
         self.last_error = ""
+        self.changed: Callable[[], None] = lambda: None
         self._queue: list[_Waiting] = []
         self._next_id = FIRST_ID
         self._allowed: frozenset[str] | None = None
@@ -169,6 +170,7 @@ class Updates:
             if self.webhook and self._queue:
                 waiting = self._queue[0]
                 self.delivered.append(waiting.body)
+                self.changed()
                 return self.webhook, Delivery(waiting.body, partial(self._take, waiting))
             await self._webhook_set.wait()
 

@@ -47,12 +47,14 @@ async def deliver(updates: Updates, clock: Clock, answered: Callable[[dict[str, 
                 call = await _post(webhook, json.dumps(delivery.body).encode())
         except (OSError, ValueError, TimeoutError) as error:
             updates.last_error = str(error) or type(error).__name__
+            updates.changed()
             await clock.sleep(RETRY_WAITS_S[min(failures, len(RETRY_WAITS_S) - 1)])
             failures += 1
             continue
         failures = 0
         updates.last_error = ""
         delivery.taken()
+        updates.changed()
         if call:
             answered(call)
 

@@ -225,9 +225,13 @@ class World:
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
         """The bot's menus by scope and language."""
         self.changed: Callable[[], None] = lambda: None
+        self.updates.changed = self._notify
         self._user_ids = itertools.count(1001)
         self._group_ids = itertools.count(1_000_000_000_001)
         self._album_ids = itertools.count(13_000_000_000_000_001)
+
+    def _notify(self) -> None:
+        self.changed()  # looked up now: whoever wants to know has set it after this world was made
 
     def add_user(self, name: str, username: str, language: str) -> User:
         """A person, and the chat that it will have with the bot."""
