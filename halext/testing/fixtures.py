@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from halext.testing.automatic1111 import FakeAutomatic1111
     from halext.testing.clock import ManualClock
     from halext.testing.ollama import FakeOllama
     from halext.testing.openai import FakeOpenAI
@@ -59,6 +60,22 @@ async def fake_openai() -> AsyncIterator[Callable[..., Awaitable[FakeOpenAI]]]:
 
         async def start(*args: Any, **kwargs: Any) -> FakeOpenAI:
             return await stack.enter_async_context(FakeOpenAI(*args, **kwargs))
+
+        yield start
+
+
+@async_fixture
+async def fake_automatic1111() -> AsyncIterator[Callable[..., Awaitable[FakeAutomatic1111]]]:
+    """Starts fake Stable Diffusion web UIs that are closed after the test.
+
+    `await fake_automatic1111(["dreamshaper_8"], flavour="forge")` takes the arguments of `FakeAutomatic1111`.
+    """
+    from halext.testing.automatic1111 import FakeAutomatic1111
+
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*args: Any, **kwargs: Any) -> FakeAutomatic1111:
+            return await stack.enter_async_context(FakeAutomatic1111(*args, **kwargs))
 
         yield start
 

@@ -1,4 +1,4 @@
-"""Run a fake server by hand: `python -m halext.testing.ollama`, `python -m halext.testing.openai`."""
+"""Run a fake server by hand, such as `python -m halext.testing.ollama`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from halext.testing.fake import Fake
 from halext.testing.models import FakeModel
 
 
-def argument_parser(program: str, description: str, *, port: int) -> argparse.ArgumentParser:
+def shared_parser(program: str, description: str, *, port: int) -> argparse.ArgumentParser:
     """The arguments that all fakes have."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=description)
     parser.add_argument("--port", type=int, default=port, help=f"0 takes any free one (default: {port})")
     parser.add_argument("--model", action="append", metavar="NAME", help="may be given several times")
+    parser.add_argument("--scale", type=float, default=1, help="how much faster than life time runs (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other answers (default: 0)")
+    return parser
+
+
+def argument_parser(program: str, description: str, *, port: int) -> argparse.ArgumentParser:
+    """The arguments of fakes that speak."""
+    parser = shared_parser(program, description, port=port)
     parser.add_argument("--rate", type=float, default=50, help="tokens per second of one stream (default: 50)")
     parser.add_argument("--load", type=float, default=2, help="seconds to load a model (default: 2)")
     parser.add_argument("--tokens", type=int, default=40, help="tokens of an answer (default: 40)")
-    parser.add_argument("--scale", type=float, default=1, help="how much faster than life time runs (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other answers (default: 0)")
     return parser
 
 

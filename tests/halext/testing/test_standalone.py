@@ -13,7 +13,12 @@ from halext.testing.standalone import argument_parser, models_of
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("module", "path"), [("halext.testing.ollama", "/api/tags"), ("halext.testing.openai", "/v1/models")]
+    ("module", "path"),
+    [
+        ("halext.testing.ollama", "/api/tags"),
+        ("halext.testing.openai", "/v1/models"),
+        ("halext.testing.automatic1111", "/sdapi/v1/sd-models"),
+    ],
 )
 def test_it_prints_its_address_serves_and_ends_cleanly(module: str, path: str, number: signal.Signals) -> None:
     command = [sys.executable, "-W", "error", "-m", module, "--port", "0", "--model", "mine:1b", "--load", "0"]
