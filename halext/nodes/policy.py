@@ -77,8 +77,11 @@ def cut_off(health: Health, error: UpstreamError, *, now: float) -> Health:
 
 
 def request_passed(health: Health, *, now: float) -> Health:
-    """A request was served: whatever had gone wrong before is over."""
+    """A request was served: whatever had gone wrong before is over. Only a look readmits what was ejected."""
     after = replace(health, failed_requests=0, pauses=0, retry_at=0.0, last_seen_at=now)
+    if not health.ejected:
+        # A machine that works hard answers looks late: looks that failed around a served request don't add up.
+        after = replace(after, failed_checks=0, failing_since=None)
     if health.status in {Status.RATE_LIMITED, Status.DEGRADED} and not health.ejected:
         return _with_status(after, Status.HEALTHY, "", now)
     return after

@@ -71,9 +71,9 @@ class Prober:
         return True
 
     async def _look_at(self, endpoints: list[EndpointId]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for endpoint in endpoints:
-                group.create_task(self.look(endpoint))
+        ends = await asyncio.gather(*map(self.look, endpoints), return_exceptions=True)
+        if faults := [end for end in ends if isinstance(end, Exception)]:  # all looks have ended: none was cut short
+            raise ExceptionGroup("a look at a node failed in a way that no driver should", faults)
 
     def _is_due(self, endpoint: EndpointId) -> bool:
         if endpoint in self._looking:

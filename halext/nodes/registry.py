@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import TypeVar
 
 from halext.errors import AlreadyExists, ModelMissing, RateLimited, RequestRefused, UnknownNode, UpstreamError
 from halext.events import Publish
@@ -11,6 +14,8 @@ from halext.nodes import policy
 from halext.nodes.types import Cordon, EndpointState, Health, Node, NodeRecords, Rates
 from halext.types import Clock, EndpointId, ModelName, NodeName
 from halext.upstream import Endpoint, ModelInfo, RunningModel, Sighting
+
+Named = TypeVar("Named", ModelInfo, RunningModel)
 
 
 @dataclass(slots=True)
@@ -49,6 +54,8 @@ class Registry:
         self._index: dict[str, list[tuple[EndpointId, ModelInfo]]] = {}
         self._listeners: list[Callable[[], None]] = []
         self._unsaved: set[tuple[EndpointId, ModelName]] = set()
+        self._changing = asyncio.Lock()
+        """Held while a change is saved: the next one builds on what this one made of the node."""
 
     # --- nodes ---
 
@@ -75,33 +82,36 @@ class Registry:
 
     async def add(self, node: Node) -> Node:
         """A new node, or new endpoints for a known one. Raises `AlreadyExists` for an address that is known."""
-        for endpoint in node.endpoints:
-            if known := next((e for e in self._entries.values() if e.endpoint.url == endpoint.url), None):
-                raise AlreadyExists(f"{endpoint.url} belongs to the node {known.node.name!r} already.")
-        if known_node := self._nodes.get(node.name):
-            node = replace(
-                known_node,
-                endpoints=known_node.endpoints + node.endpoints,
-                memory_bytes=node.memory_bytes or known_node.memory_bytes,
-                tags=tuple(dict.fromkeys(known_node.tags + node.tags)),
-            )
-        return await self._save(node)
+        async with self._changing:
+            for endpoint in node.endpoints:
+                if known := next((e for e in self._entries.values() if e.endpoint.url == endpoint.url), None):
+                    raise AlreadyExists(f"{endpoint.url} belongs to the node {known.node.name!r} already.")
+            if known_node := self._nodes.get(node.name):
+                node = replace(
+                    known_node,
+                    endpoints=known_node.endpoints + node.endpoints,
+                    memory_bytes=node.memory_bytes or known_node.memory_bytes,
+                    tags=tuple(dict.fromkeys(known_node.tags + node.tags)),
+                )
+            return await self._save(node)
 
     async def remove(self, name: str) -> Node:
         """Forget a node."""
-        node = self.node(name)
-        if self._records is not None:
-            await self._records.delete(node.name)
-        del self._nodes[node.name]
-        for endpoint in node.endpoints:
-            self._entries.pop(endpoint.id, None)
-        self._reindex()
-        self._changed()
-        return node
+        async with self._changing:
+            node = self.node(name)
+            if self._records is not None:
+                await self._records.delete(node.name)
+            del self._nodes[node.name]
+            for endpoint in node.endpoints:
+                self._entries.pop(endpoint.id, None)
+            self._reindex()
+            self._changed()
+            return node
 
     async def set_cordon(self, name: str, cordon: Cordon, until: float | None = None) -> Node:
         """What a person decides about a node; with `until` it ends by itself."""
-        return await self._save(replace(self.node(name), cordon=cordon, cordon_until=until))
+        async with self._changing:
+            return await self._save(replace(self.node(name), cordon=cordon, cordon_until=until))
 
     async def _save(self, node: Node) -> Node:
         if self._records is not None:
@@ -153,24 +163,22 @@ class Registry:
         entry = self._entries.get(endpoint)
         return entry.rates.get(model, Rates()) if entry else Rates()
 
+    def models(self) -> list[ModelInfo]:
+        """Each model once, from every node that has been seen, by name."""
+        return _by_name(entry.sighting.models for entry in self._entries.values() if entry.sighting)
+
     def known_models(self) -> list[ModelInfo]:
         """Each model once, from nodes that take requests now, by name."""
         now = self._clock.now()
-        found: dict[str, ModelInfo] = {}
-        for entry in self._entries.values():
-            if entry.sighting and policy.refusal(entry.node, entry.health, now=now) is None:
-                for model in entry.sighting.models:
-                    found.setdefault(policy.lookup_name(model.name), model)
-        return sorted(found.values(), key=lambda model: model.name)
+        return _by_name(
+            entry.sighting.models
+            for entry in self._entries.values()
+            if entry.sighting and policy.refusal(entry.node, entry.health, now=now) is None
+        )
 
     def running_models(self) -> list[RunningModel]:
         """What is in memory anywhere, once per model."""
-        found: dict[str, RunningModel] = {}
-        for entry in self._entries.values():
-            if not entry.health.ejected:
-                for running in _running(entry):
-                    found.setdefault(policy.lookup_name(running.name), running)
-        return sorted(found.values(), key=lambda model: model.name)
+        return _by_name(_running(entry) for entry in self._entries.values() if not entry.health.ejected)
 
     # --- what was seen ---
 
@@ -217,12 +225,19 @@ class Registry:
             self._set_health(entry, policy.request_failed(entry.health, error, now=self._clock.now()))
 
     async def save_rates(self) -> None:
-        """Write what was measured since the last time; called once a minute and at the end."""
+        """Write what was measured since the last time; called once a minute and at the end.
+
+        What could not be written is written the next time.
+        """
         if self._records is None or not self._unsaved:
             return
         batch, self._unsaved = self._unsaved, set()
-        known = [(endpoint, model) for endpoint, model in batch if endpoint in self._entries]
-        await self._records.save_rates([(e, m, self._entries[e].rates[m]) for e, m in known])
+        measured = {(e, m): entry.rates.get(m) for e, m in batch if (entry := self._entries.get(e))}
+        try:
+            await self._records.save_rates([(e, m, rates) for (e, m), rates in measured.items() if rates])
+        except BaseException:
+            self._unsaved |= batch
+            raise
 
     # --- telling ---
 
@@ -246,6 +261,13 @@ class Registry:
             for info in entry.sighting.models if entry.sighting else ():
                 index.setdefault(policy.lookup_name(info.name), []).append((entry.endpoint.id, info))
         self._index = index
+
+
+def _by_name(models: Iterable[Iterable[Named]]) -> list[Named]:
+    found: dict[str, Named] = {}
+    for model in chain.from_iterable(models):
+        found.setdefault(policy.lookup_name(model.name), model)
+    return sorted(found.values(), key=lambda model: model.name)
 
 
 def _running(entry: _Entry) -> Iterable[RunningModel]:

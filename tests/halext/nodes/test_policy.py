@@ -155,6 +155,17 @@ def test_one_success_forgives() -> None:
     assert (after.status, after.failed_requests, after.pauses, after.retry_at) == (Status.HEALTHY, 0, 0, 0.0)
 
 
+def test_looks_that_failed_around_a_served_request_do_not_add_up() -> None:
+    """A machine that works hard answers looks late; that it answers requests is the better sign."""
+    once = bad(HEALTHY, 100.0)
+    served = policy.request_passed(once, now=104.0)
+    assert (served.status, served.failed_checks, served.failing_since) == (Status.HEALTHY, 0, None)
+    again = bad(served, 105.0)
+    assert not again.ejected
+    assert policy.wants_confirmation(again)
+    assert bad(again, 106.0).ejected
+
+
 def test_a_late_success_does_not_bring_a_gone_node_back() -> None:
     assert policy.request_passed(fail(HEALTHY, 0.0, GONE), now=1.0).ejected
 

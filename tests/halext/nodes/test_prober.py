@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from halext.errors import TimedOut, Unreachable
 from halext.nodes import policy
 from halext.nodes.prober import OFFLINE_INTERVAL_S, Prober
@@ -108,6 +110,32 @@ async def test_one_look_at_a_time_and_nobody_waits_for_another(registry: Registr
         await second
         assert registry.state(MAC).health.status is Status.HEALTHY
         assert driver.asked.count("mac") == 1
+
+
+class Broken(Hanging):
+    """Raises at one endpoint what no driver may raise."""
+
+    async def look(self, endpoint: Endpoint) -> Sighting:
+        if endpoint.id == "pc":
+            raise ZeroDivisionError
+        return await super().look(endpoint)
+
+
+async def test_a_fault_in_one_look_cuts_no_other_short(registry: Registry, clock: ManualClock) -> None:
+    driver = Broken()
+    for name in ("mac", "pc"):
+        await registry.add(node(name))
+    prober = Prober(registry, driver, clock)
+    tick = asyncio.get_running_loop().create_task(prober.tick())
+    await driver.begun.wait()
+    driver.go.set()
+    with pytest.raises(ExceptionGroup, match="no driver should") as failure:
+        await tick
+    assert failure.group_contains(ZeroDivisionError)
+    assert registry.state(MAC).health.status is Status.HEALTHY
+    with pytest.raises(ExceptionGroup):
+        await prober.tick()
+    assert driver.asked.count("mac") == 2, "and the next look comes as always"
 
 
 async def test_an_endpoint_may_be_removed_while_it_is_looked_at(registry: Registry, clock: ManualClock) -> None:

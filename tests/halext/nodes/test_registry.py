@@ -135,3 +135,13 @@ async def test_an_endpoint_whose_way_is_gone(registry: Registry, events: list[Ev
     assert registry.is_gone(MAC)
     assert [type(event) for event in events] == [EndpointEjected, StatusChanged]
     assert registry.state(MAC).health.status is Status.OFFLINE
+
+
+async def test_models_of_every_node_that_was_seen(registry: Registry) -> None:
+    for name in ("mac", "pc"):
+        await registry.add(node(name))
+    registry.saw(MAC, sighting("B:latest", "a"), asked_at=0)
+    registry.saw(PC, sighting("b"), asked_at=0)
+    registry.missed(MAC, Unreachable("off"))
+    assert [model.name for model in registry.models()] == ["B:latest", "a"]
+    assert [model.name for model in registry.known_models()] == ["b"]
