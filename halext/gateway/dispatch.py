@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
 
 from halext.accounts.types import Ledger, Outcome, UsageEntry
-from halext.errors import CapacityError, HalextError, Interrupted, TimedOut, Unreachable, UpstreamError
+from halext.errors import BadAnswer, CapacityError, Interrupted, NoNodeHasModel, TimedOut, Unreachable, UpstreamError
 from halext.gateway import need, policy
+from halext.gateway.chooser import Chooser
 from halext.gateway.line import Line, Waiter
 from halext.gateway.records import Records
 from halext.gateway.slots import Lease, Slots
 from halext.gateway.types import Ask, Choice, Record
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest
-from halext.nodes.policy import can_chat, can_embed, lookup_name
+from halext.nodes.policy import lookup_name
 from halext.nodes.registry import Registry
-from halext.nodes.types import EndpointState
 from halext.routing import policy as routing
 from halext.routing.types import Candidate, Decision, Dispatch, Rejected
-from halext.types import Clock, EndpointId, ModelName, NodeName, RequestId
-from halext.upstream import Driver, Drivers, Endpoint, ModelDetails, ModelInfo
+from halext.types import Clock, EndpointId, ModelName, RequestId
+from halext.upstream import Driver, Drivers, Endpoint, ModelDetails
 
 T = TypeVar("T", ChatChunk, EmbedReply)
 Send = Callable[[Driver, Endpoint, ModelName], AsyncGenerator[T, None]]
-
-DEFAULT_NAMES = frozenset({"", "auto"})
-"""What people write for "whatever is best now"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +99,12 @@ class Gateway:
         self._options = options or Options()
         self._look_again = look_again
         self._slots = Slots(on_release=self._move)
+        self._chooser = Chooser(
+            registry=registry, slots=self._slots, clock=clock, default_model=self._options.default_model
+        )
         self._line: Line[Placed] = Line(self._options.max_waiting)
-        self._expected: dict[str, float] = {}
         self._awaiting_first: dict[EndpointId, set[asyncio.Timeout]] = {}
-        self._boot, self._counter, self._turns = secrets.token_hex(5), count(1), count()
+        self._boot, self._counter = secrets.token_hex(5), count(1)
         registry.listen(self._on_change)
 
     # --- what doors call ---
@@ -142,15 +141,20 @@ class Gateway:
 
     async def show(self, model: str) -> ModelDetails:
         """All that a node says of a model: of the first one that has it and answers."""
-        for state, info in self._field(model, {}, None).open:
-            return await self._drivers(state.endpoint.kind).show(state.endpoint, info.name)
-        raise AssertionError("a field without open endpoints raises")
+        failure: UpstreamError | None = None
+        for state, info in self._chooser.field(model, {}, None).open:
+            try:
+                return await self._drivers(state.endpoint.kind).show(state.endpoint, info.name)
+            except UpstreamError as error:
+                failure = error
+                self._look_again(state.endpoint.id)
+        raise failure or NoNodeHasModel
 
     def explain(self, ask: Ask) -> Explanation:
         """Where this request would go if it came now; nothing is reserved. Raises what sending it would raise."""
-        model = self._resolve(ask)
-        decision, field_ = self._decide(model, ask, {}, waited_s=0.0)
-        return Explanation(model, decision, field_.rejected)
+        model = self._chooser.model_for(ask, {})
+        decision, asked = self._chooser.decide(model, ask, {}, waited_s=0.0)
+        return Explanation(model, decision, asked.rejected)
 
     def in_flight(self, endpoint: EndpointId) -> int:
         """Requests of ours that this endpoint works on now."""
@@ -182,7 +186,7 @@ class Gateway:
         except Interrupted:
             outcome = "interrupted"
             raise
-        except HalextError:
+        except Exception:
             outcome = "failed"
             raise
         finally:
@@ -200,8 +204,9 @@ class Gateway:
         return Run(ask, record, self._clock.monotonic())
 
     async def _place(self, run: Run) -> Placed:
-        run.record.model = self._resolve(run.ask)
-        lane = "\n".join([lookup_name(run.record.model), run.ask.node or "", *sorted(run.tried)])
+        # Those who leave the model to us stand in a lane of their own: which one it is may change while they wait.
+        words = [run.record.kind, lookup_name(run.ask.request.model), run.ask.node or "", *sorted(run.tried)]
+        lane = "\n".join(words)
         waiter = Waiter(lane=lane, place=lambda: self._try(run), undo=lambda placed: placed.lease.release())
         try:
             return await self._line.wait(waiter, self._options.max_wait_s)
@@ -213,7 +218,8 @@ class Gateway:
     def _try(self, run: Run) -> Placed | None:
         """One decision; the slot is reserved in the same step, so that no two requests see it free."""
         waited_s = self._clock.monotonic() - run.started
-        decision, field_ = self._decide(run.record.model, run.ask, run.tried, waited_s=waited_s)
+        model = run.record.model = self._chooser.model_for(run.ask, run.tried)
+        decision, asked = self._chooser.decide(model, run.ask, run.tried, waited_s=waited_s)
         if not isinstance(decision, Dispatch):
             return None
         candidate = decision.candidate
@@ -221,13 +227,12 @@ class Gateway:
             endpoint=self._registry.state(candidate.endpoint).endpoint,
             candidate=candidate,
             lease=self._slots.reserve(candidate.endpoint, candidate.model),
-            choice=Choice(candidate.node, candidate.endpoint, decision.estimates, field_.rejected, waited_s),
+            choice=Choice(candidate.node, candidate.endpoint, decision.estimates, asked.rejected, waited_s),
         )
 
     async def _attempt(self, run: Run, placed: Placed, send: Send[T]) -> AsyncGenerator[T, None]:
         run.record.choices.append(placed.choice)
         sent = self._clock.monotonic()
-        first_s = 0.0
         async with aclosing(
             send(self._drivers(placed.endpoint.kind), placed.endpoint, placed.candidate.model)
         ) as pieces:
@@ -241,6 +246,8 @@ class Gateway:
                     self._learn(run, placed, done, first_s=first_s, total_s=self._clock.monotonic() - sent)
                 yield piece
                 piece = await anext(pieces, None)
+        if not run.whole:
+            raise policy.stopped_midway(placed.endpoint)
 
     async def _first(self, placed: Placed, pieces: AsyncGenerator[T, None]) -> T:
         """The first piece, unless the endpoint turns out to be gone while we wait for it."""
@@ -252,6 +259,9 @@ class Gateway:
         try:
             async with patience:
                 return await anext(pieces)
+        except StopAsyncIteration:
+            message = f"{node} ended its answer without a word."
+            raise BadAnswer(message, node=node, endpoint=endpoint) from None
         except TimeoutError:
             if patience not in awaiting:
                 message = f"{node} went offline before it answered."
@@ -274,6 +284,8 @@ class Gateway:
         self._registry.failed(endpoint, placed.candidate.model, error)
         self._look_again(endpoint)
         if verdict == "end":
+            if run.pieces and not isinstance(error, Interrupted):
+                raise policy.stopped_midway(placed.endpoint) from error
             raise error
 
     def _learn(self, run: Run, placed: Placed, done: Done, *, first_s: float, total_s: float) -> None:
@@ -293,8 +305,7 @@ class Gateway:
         known = self._registry.rates(candidate.endpoint, candidate.model)
         self._registry.worked(candidate.endpoint, candidate.model, routing.observe(known, sample))
         if run.record.kind != "embed":
-            name = lookup_name(candidate.model)
-            self._expected[name] = routing.learn_output(self._expected.get(name), done.usage.completion_tokens)
+            self._chooser.answered(candidate.model, done.usage.completion_tokens)
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         record = run.record
@@ -318,84 +329,16 @@ class Gateway:
             )
         )
 
-    # --- choosing ---
-
-    def _decide(
-        self, model: str, ask: Ask, tried: Mapping[EndpointId, str], *, waited_s: float
-    ) -> tuple[Decision, policy.Field]:
-        field_ = self._field(model, tried, ask.node)
-        expected = self._expected.get(lookup_name(model))
-        wanted = need.of(ask.request, expected_output=expected, waited_s=waited_s)
-        return routing.choose(wanted, self._candidates(field_.open)), field_
-
-    def _field(self, model: str, tried: Mapping[EndpointId, str], only: NodeName | None) -> policy.Field:
-        if only is not None:
-            self._registry.node(only)
-        now = self._clock.now()
-        serving = self._registry.serving(model)
-        field_ = policy.field_for(serving, now=now, tried=tried, only=only)
-        if not field_.open:
-            raise policy.nobody(model, serving, field_, self._registry.states(), only, now=now)
-        return field_
-
-    def _candidates(self, serving: policy.Serving) -> list[Candidate]:
-        turn = next(self._turns)
-        return [self._candidate(state, info, tie=(turn + i) % len(serving)) for i, (state, info) in enumerate(serving)]
-
-    def _candidate(self, state: EndpointState, info: ModelInfo, *, tie: int) -> Candidate:
-        endpoint = state.endpoint
-        told = state.sighting.slots if state.sighting else None
-        return Candidate(
-            node=endpoint.node,
-            endpoint=endpoint.id,
-            model=info.name,
-            resident=self._registry.is_warm(endpoint.id, info.name),
-            size_bytes=info.size_bytes,
-            slots=endpoint.slots or told or 1,
-            in_flight=self._slots.in_flight(endpoint.id),
-            latency_s=state.health.latency_s or 0.0,
-            penalty_s=policy.penalty(state.health, now=self._clock.now()),
-            rates=self._registry.rates(endpoint.id, info.name),
-            tie=tie,
-        )
-
-    def _resolve(self, ask: Ask) -> ModelName:
-        """The model that the request names, or the best one for a request that leaves it to us."""
-        named = ask.request.model
-        if named.strip().casefold() not in DEFAULT_NAMES:
-            return named
-        if self._options.default_model and not isinstance(ask.request, EmbedRequest):
-            return ModelName(self._options.default_model)
-        return self._best_model(ask)
-
-    def _best_model(self, ask: Ask) -> ModelName:
-        if ask.node is not None:
-            self._registry.node(ask.node)
-        fits = can_embed if isinstance(ask.request, EmbedRequest) else can_chat
-        best: tuple[bool, float, ModelName] | None = None
-        for info in self._registry.known_models():
-            if not fits(info):
-                continue
-            field_ = policy.field_for(self._registry.serving(info.name), now=self._clock.now(), tried={}, only=ask.node)
-            if not field_.open:
-                continue
-            wanted = need.of(ask.request, expected_output=self._expected.get(lookup_name(info.name)), waited_s=0.0)
-            score = min(routing.estimate(wanted, c).score_s for c in self._candidates(field_.open))
-            entry = (all(state.node.builtin for state, _ in field_.open), score, info.name)
-            best = entry if best is None else min(best, entry)
-        if best is None:
-            raise policy.nothing_fits(self._registry.states(), chat=fits is can_chat, now=self._clock.now())
-        return best[2]
-
     # --- when something changes ---
 
     def _on_change(self) -> None:
         for endpoint, awaiting in list(self._awaiting_first.items()):
             if self._registry.is_gone(endpoint):
                 now = asyncio.get_running_loop().time()
-                for patience in list(awaiting):
-                    awaiting.discard(patience)
-                    patience.reschedule(now)
+                while awaiting:
+                    patience = awaiting.pop()
+                    if not patience.expired():  # it may have run out in this very tick
+                        patience.reschedule(now)
         self._move()
 
     def _move(self) -> None:

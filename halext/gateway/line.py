@@ -15,6 +15,10 @@ from halext.errors import AllBusy, HalextError
 
 T = TypeVar("T")
 
+RECHECK_S = 2.0
+"""How often the line moves when nothing happens: time alone may end a pause or a cordon, and makes the first in line
+content with a slower node."""
+
 
 @dataclass(eq=False, slots=True)
 class Waiter(Generic[T]):
@@ -50,7 +54,7 @@ class Line(Generic[T]):
             if not waiter.turn.done() and len(self._waiting) > self._limit:
                 raise AllBusy(f"{self._limit} requests are waiting already; try again later.", retry_after_s=timeout_s)
             async with asyncio.timeout(timeout_s):
-                return await waiter.turn
+                return await self._turn_of(waiter)
         except TimeoutError:
             self._give_up(waiter)
             message = f"No node was free within {timeout_s:.0f} s; try again later."
@@ -61,6 +65,13 @@ class Line(Generic[T]):
         finally:
             del self._waiting[waiter]
             waiter.turn.cancel()
+
+    async def _turn_of(self, waiter: Waiter[T]) -> T:
+        while not waiter.turn.done():
+            done, _ = await asyncio.wait([waiter.turn], timeout=RECHECK_S)
+            if not done and waiter is next(iter(self._waiting)):  # the first in line watches the time for all
+                self.move()
+        return waiter.turn.result()
 
     def move(self) -> None:
         """Something changed: let everyone start who can."""

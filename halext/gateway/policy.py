@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +23,7 @@ from halext.nodes import policy as health
 from halext.nodes.types import EndpointState, Health
 from halext.routing.types import Rejected
 from halext.types import EndpointId, NodeName
-from halext.upstream import ModelInfo
+from halext.upstream import Endpoint, ModelInfo
 
 MOST_TRIES = 3
 """One try and two more, so that a request that every node fails at does not wander on for ever."""
@@ -40,7 +40,7 @@ def after_failure(
     error: UpstreamError, earlier: Sequence[UpstreamError], *, began: bool
 ) -> Literal["elsewhere", "end"]:
     """Whether to try another node. Never once the caller has seen a part of the answer."""
-    if began or isinstance(error, Interrupted | RequestRefused):
+    if began or isinstance(error, RequestRefused):
         return "end"
     if isinstance(error, Unreachable):
         return "elsewhere" if len(earlier) + 1 < MOST_UNREACHABLE else "end"
@@ -111,30 +111,53 @@ def nobody(
     model: str, serving: Serving, field: Field, states: Sequence[EndpointState], only: NodeName | None, *, now: float
 ) -> HalextError:
     """The error for a request that no endpoint can take: three different ones, since they have three remedies."""
-    if any(health.refusal(state.node, state.health, now=now) is None for state in states) or serving:
-        if not serving:
-            return UnknownModel(f"No node has the model {model!r}; `halext models` lists what there is.")
-        if only is not None and not any(state.node.name == only for state, _ in serving):
-            return UnknownModel(f"The node {only!r} does not have the model {model!r}.")
-        reasons = "; ".join(f"{entry.node}: {entry.reason}" for entry in field.rejected)
+    if any(only in {None, state.node.name} for state, _ in serving):
+        reasons = _reasons((entry.node, entry.reason) for entry in field.rejected)
         return NoNodeHasModel(f"No node that has {model!r} takes requests now ({reasons}).")
+    if not _anyone_open(states, only, now):
+        return _nobody_online(states, only, now)
+    if only is not None:
+        return UnknownModel(f"The node {only!r} does not have the model {model!r}.")
+    return UnknownModel(f"No node has the model {model!r}; `halext models` lists what there is.")
+
+
+def nothing_fits(
+    states: Sequence[EndpointState], tried: Mapping[EndpointId, str], only: NodeName | None, *, chat: bool, now: float
+) -> HalextError:
+    """The error for a request that names no model when none will do."""
+    what = "a chat model" if chat else "an embedding model"
+    if tried:
+        return NoNodeHasModel(f"No other node has {what} ({_reasons(tried.items())}).")
+    if not _anyone_open(states, only, now):
+        return _nobody_online(states, only, now)
+    who = "No node that is online has" if only is None else f"The node {only!r} does not have"
+    return UnknownModel(f"{who} {what}; pull one there, or name another model.")
+
+
+def _anyone_open(states: Sequence[EndpointState], only: NodeName | None, now: float) -> bool:
+    return any(
+        health.refusal(state.node, state.health, now=now) is None and only in {None, state.node.name}
+        for state in states
+    )
+
+
+def _nobody_online(states: Sequence[EndpointState], only: NodeName | None, now: float) -> NoNodeOnline:
     if not states:
         return NoNodeOnline("There is no node yet; `halext node add NAME URL` adds one.")
-    reasons = "; ".join(_why_not(state, now) for state in states[:MOST_NAMED])
-    return NoNodeOnline(f"No node takes requests now ({reasons}); `halext node list` says more.")
+    reasons = _reasons(
+        (state.node.name, health.refusal(state.node, state.health, now=now) or "")
+        for state in states
+        if only in {None, state.node.name}
+    )
+    who = "No node takes" if only is None else f"The node {only!r} does not take"
+    return NoNodeOnline(f"{who} requests now ({reasons}); `halext node list` says more.")
 
 
-def _why_not(state: EndpointState, now: float) -> str:
-    reason = health.refusal(state.node, state.health, now=now) or ""
-    return reason if reason.startswith(state.node.name) else f"{state.node.name}: {reason}"
-
-
-def nothing_fits(states: Sequence[EndpointState], *, chat: bool, now: float) -> HalextError:
-    """The error for a request that names no model when none will do."""
-    if any(health.refusal(state.node, state.health, now=now) is None for state in states):
-        what = "a chat model" if chat else "an embedding model"
-        return UnknownModel(f"No node that is online has {what}; pull one there, or name another model.")
-    return nobody("", (), Field((), ()), states, None, now=now)
+def _reasons(why: Iterable[tuple[str, str]]) -> str:
+    """`mac: offline; pc is cordoned`: a reason that begins with the name needs it no second time."""
+    told = [reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in why]
+    more = [f"and {len(told) - MOST_NAMED} more"] if len(told) > MOST_NAMED else []
+    return "; ".join(told[:MOST_NAMED] + more)
 
 
 def final(error: UpstreamError, nobody_left: CapacityError | None) -> HalextError:
@@ -142,6 +165,12 @@ def final(error: UpstreamError, nobody_left: CapacityError | None) -> HalextErro
     if nobody_left is not None and isinstance(error, Unreachable | KeyRefused):
         return nobody_left
     return error
+
+
+def stopped_midway(endpoint: Endpoint) -> Interrupted:
+    """The error for an answer that had begun and was not brought to its end."""
+    message = f"{endpoint.node} stopped in the middle of its answer; what had arrived is kept."
+    return Interrupted(message, node=endpoint.node, endpoint=endpoint.id, began=True)
 
 
 PENALTY_PER_FAILURE_S = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,7 @@ from halext.messages import (
     Usage,
 )
 from halext.nodes.registry import Registry
-from halext.nodes.types import Node
+from halext.nodes.types import Node, Rates
 from halext.testing.clock import ManualClock
 from halext.types import EndpointId, Kind, ModelName, NodeName, RequestId
 from halext.upstream import Driver, Endpoint, ModelDetails, ModelInfo, Sighting
@@ -36,9 +37,12 @@ M = ModelName("m")
 
 @dataclass
 class Machine:
-    """What one endpoint does with its next requests: a list of failures, each (pieces before it, error)."""
+    """What one endpoint does with its next requests: a list of failures, each (pieces before it, error).
 
-    faults: list[tuple[int, UpstreamError]] = field(default_factory=list)
+    None instead of an error means that the answer just ends there.
+    """
+
+    faults: list[tuple[int, Exception | None]] = field(default_factory=list)
     gate: asyncio.Event | None = None
     """Holds the first piece back until it is set."""
     began: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,20 +58,24 @@ class Machine:
                 await self.gate.wait()
             for number, word in enumerate(WORDS):
                 if fault and fault[0] == number:
-                    raise fault[1]
+                    raise fault[1] or Ends
                 yield word
             if fault:
-                raise fault[1]
+                raise fault[1] or Ends
         except (GeneratorExit, asyncio.CancelledError):
             self.closed_early += 1
             raise
+
+
+class Ends(Exception):
+    """The answer is over before its end."""
 
 
 class Machines:
     """The driver of all kinds."""
 
     def __init__(self, *names: str) -> None:
-        self.of = {name: Machine() for name in names}
+        self.of = defaultdict(Machine, {name: Machine() for name in names})
 
     def __call__(self, kind: Kind, /) -> Driver:
         return self
@@ -76,13 +84,17 @@ class Machines:
         raise NotImplementedError
 
     async def show(self, endpoint: Endpoint, model: ModelName) -> ModelDetails:
-        return ModelDetails(ModelInfo(model))
+        async for _ in self.of[endpoint.id].pieces():
+            pass
+        return ModelDetails(ModelInfo(model), template=endpoint.id)
 
     async def generate(self, endpoint: Endpoint, request: TextRequest) -> AsyncGenerator[ChatChunk, None]:
         pieces = self.of[endpoint.id].pieces()
         try:
             async for word in pieces:
                 yield ChatChunk(word)
+        except Ends:
+            return
         except UpstreamError as error:
             if not isinstance(error, Interrupted):
                 error.node, error.endpoint = endpoint.node, endpoint.id
@@ -122,8 +134,12 @@ class House:
         chat = request or ChatRequest(ModelName(model), (Message("user", "hi"),))
         return Ask(self.gateway.new_id(), LOCAL, chat, NodeName(node) if node else None)
 
-    def embed(self, *texts: str) -> Ask:
-        return Ask(self.gateway.new_id(), LOCAL, EmbedRequest(M, texts))
+    def embed(self, *texts: str, model: str = M) -> Ask:
+        return Ask(self.gateway.new_id(), LOCAL, EmbedRequest(ModelName(model), texts))
+
+    def prefer(self, name: str) -> None:
+        """The node that has the model in memory is the first choice."""
+        self.registry.worked(EndpointId(name), M, Rates())
 
     async def text(self, ask: Ask) -> str:
         return "".join([chunk.text async for chunk in self.gateway.generate(ask)])

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from halext.errors import (
     AllBusy,
@@ -25,8 +22,10 @@ from halext.errors import (
     Unreachable,
     UpstreamError,
 )
+from halext.gateway import line
 from halext.gateway.dispatch import Options
-from halext.nodes.types import Cordon, Status
+from halext.gateway.story import why
+from halext.nodes.types import Cordon, Rates, Status
 from halext.types import EndpointId, ModelName
 from halext.upstream import ModelInfo, Sighting
 
@@ -227,6 +226,13 @@ async def test_showing_a_model(house: House) -> None:
     assert (await house.gateway.show("M")).info.name == "m"
     with pytest.raises(UnknownModel):
         await house.gateway.show("nope")
+    house.machines.of["a"].faults = [(0, Unreachable("a is off"))]
+    assert (await house.gateway.show("m")).template == "b"
+    for machine in house.machines.of.values():
+        machine.faults = [(0, Unreachable("it is off"))]
+    with pytest.raises(Unreachable, match="it is off"):
+        await house.gateway.show("m")
+    assert house.looked == ["a", "a", "b"]
 
 
 # --- waiting, leaving, going away ---
@@ -346,6 +352,46 @@ async def test_a_node_may_be_removed_while_it_works(alone: House) -> None:
     assert alone.gateway.in_flight(EndpointId("a")) == 0
 
 
+async def test_a_cordon_that_ends_by_itself_lets_requests_start(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "RECHECK_S", 0.01)
+    house.machines.of["a"].gate = gate = asyncio.Event()
+    await house.registry.set_cordon("b", Cordon.CORDONED, until=house.clock.now() + 60)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(house.text(house.ask()))
+        await begin(house, "a")
+        second = group.create_task(house.text(house.ask()))
+        await asyncio.sleep(0)
+        assert house.gateway.waiting == 1
+        await house.clock.advance(61)
+        async with asyncio.timeout(5):
+            assert await second == WHOLE
+        gate.set()
+    assert house.machines.of["b"].served == 1
+
+
+async def test_who_has_waited_long_is_content_with_a_slow_node(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "RECHECK_S", 0.01)
+    m = ModelName("m")
+    house.registry.worked(EndpointId("a"), m, Rates(decode_tps=200, decode_count=9))
+    house.registry.worked(EndpointId("b"), m, Rates(decode_tps=2, decode_count=9))
+    house.machines.of["a"].gate = gate = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(house.text(house.ask()))
+        await begin(house, "a")
+        ask = house.ask()
+        second = group.create_task(house.text(ask))
+        await asyncio.sleep(0)
+        assert house.gateway.waiting == 1, "the fast one is worth a moment"
+        await house.clock.advance(600)
+        async with asyncio.timeout(5):
+            assert await second == WHOLE
+        gate.set()
+    record = house.gateway.records.find(ask.id)
+    assert record is not None
+    assert record.node == "b"
+    assert "in line" in why(record)[0]
+
+
 async def test_a_node_that_returns_wakes_who_waits(house: House) -> None:
     house.machines.of["a"].gate = gate = asyncio.Event()
     await house.registry.set_cordon("b", Cordon.CORDONED)
@@ -360,55 +406,3 @@ async def test_a_node_that_returns_wakes_who_waits(house: House) -> None:
         gate.set()
     assert first.result() == WHOLE
     assert house.machines.of["b"].served == 1
-
-
-# --- everything at once ---
-
-moments = st.tuples(
-    st.sampled_from(["ask", "leave", "fail", "off", "on", "rest"]), st.integers(0, 2), st.integers(0, 3)
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(moments, min_size=5, max_size=40), st.randoms(use_true_random=False))
-def test_whatever_happens_nothing_is_left_behind(history: list[tuple[str, int, int]], rng: random.Random) -> None:
-    asyncio.run(_live_through(history, rng))
-
-
-async def _live_through(history: list[tuple[str, int, int]], rng: random.Random) -> None:
-    names = ("a", "b", "c")
-    house = await furnish(*names, options=Options(max_wait_s=5))
-    tasks: list[asyncio.Task[str]] = []
-    loop = asyncio.get_running_loop()
-    errors = [
-        Unreachable("off"),
-        BadAnswer("broken"),
-        RateLimited("busy", retry_after_s=1),
-        Interrupted("cut"),
-        TimedOut("slow"),
-    ]
-    for what, which, step in history:
-        machine, endpoint = house.machines.of[names[which]], EndpointId(names[which])
-        match what:
-            case "ask":
-                tasks.append(task := loop.create_task(house.text(house.ask())))
-                task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            case "leave" if tasks:
-                rng.choice(tasks).cancel()
-            case "fail":
-                error = rng.choice(errors)
-                machine.faults.append((step, Interrupted("cut") if step else error))
-            case "off":
-                house.registry.missed(endpoint, Unreachable("off"))
-            case "on":
-                house.registry.saw(endpoint, Sighting(models=(ModelInfo(ModelName("m")),)), asked_at=house.clock.now())
-            case _:
-                await asyncio.sleep(0)
-    for name in names:
-        house.registry.saw(EndpointId(name), Sighting(models=(ModelInfo(ModelName("m")),)), asked_at=house.clock.now())
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(result == WHOLE or isinstance(result, HalextError | asyncio.CancelledError) for result in results), (
-        results
-    )
-    assert house.is_idle()
-    assert len({entry.request_id for entry in house.ledger}) == len(house.ledger)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from halext.errors import AllBusy, UnknownModel
+from halext.gateway import line as line_module
 from halext.gateway.line import Line, Waiter
 
 
@@ -108,3 +109,40 @@ async def test_patience_is_bounded_and_leaves_nothing() -> None:
     places.give()
     line.move()
     assert places.free == 1
+
+
+async def test_time_alone_moves_the_line_for_everyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause that is over tells nobody: without a look at the time they would wait for ever."""
+    monkeypatch.setattr(line_module, "RECHECK_S", 0.01)
+    line: Line[str] = Line(10)
+    stuck, places = Counter(0), Counter(0)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(line.wait(stuck.waiter("a", "slow"), 5))
+        group.create_task(line.wait(places.waiter("b"), 5))
+        third = group.create_task(line.wait(places.waiter("c"), 5))
+        await asyncio.sleep(0)
+        places.free = 2
+        async with asyncio.timeout(5):
+            await third
+        first.cancel()
+    assert places.order == ["b", "c"]
+    assert len(line) == 0
+
+
+async def test_an_error_that_comes_as_someone_leaves_is_nobodys() -> None:
+    line: Line[str] = Line(10)
+    answers: list[Exception] = []
+
+    def place() -> str | None:
+        if answers:
+            raise answers.pop()
+        return None
+
+    task = asyncio.get_running_loop().create_task(line.wait(Waiter("m", place, lambda _name: None), 5))
+    await asyncio.sleep(0)
+    answers.append(UnknownModel("gone"))
+    line.move()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(line) == 0
