@@ -54,13 +54,6 @@ async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> Asyn
         server.close()
 
 
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    made = Door()
-    yield made
-    await made.aclose()
-
-
 def at(port: int, host: str = "127.0.0.1", scheme: str = "http") -> Endpoint:
     return Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", f"{scheme}://{host}:{port}")
 

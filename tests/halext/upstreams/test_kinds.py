@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ from halext.upstreams.ollama import OllamaDriver
 from halext.upstreams.openai import OpenAIDriver
 
 Start = Callable[..., Awaitable[Any]]
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    door = Door(reveal=None)
-    yield door
-    await door.aclose()
 
 
 def on(url: str) -> Endpoint:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,13 +17,6 @@ from halext.upstreams.ollama import MAX_SHOWS_PER_LOOK, OllamaDriver
 Start = Callable[..., Awaitable[FakeOllama]]
 MODEL = ModelName("llama3.2:3b")
 HELLO = (Message("user", "hello"),)
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    door = Door(reveal=None)
-    yield door
-    await door.aclose()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -18,13 +18,6 @@ from halext.upstreams.openai import OpenAIDriver
 Start = Callable[..., Awaitable[FakeOpenAI]]
 MODEL = ModelName("qwen2.5")
 HELLO = (Message("user", "hello"),)
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    door = Door(reveal=None)
-    yield door
-    await door.aclose()
 
 
 @pytest.fixture

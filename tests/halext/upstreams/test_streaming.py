@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Literal
 
@@ -18,13 +18,6 @@ from halext.upstreams.streaming import at, body_of, naming, stream_answer, toget
 
 MAC = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://mac:11434", cidrs=("127.0.0.0/8",))
 DONE = ChatChunk(done=Done())
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    door = Door(reveal=None)
-    yield door
-    await door.aclose()
 
 
 def on(server: HttpServer) -> Endpoint:

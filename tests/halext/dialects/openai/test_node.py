@@ -31,29 +31,12 @@ from halext.messages import (
     Usage,
 )
 from halext.types import Json, ModelName
+from tests.halext.dialects.strategies import objects, samplings, texts
 
 MODEL = ModelName("qwen2.5")
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n123").decode()
 JPEG = base64.b64encode(b"\xff\xd8\xff\xe0 123").decode()
 
-texts = st.text(max_size=8)
-leaves = st.none() | st.booleans() | st.integers() | texts
-objects = st.dictionaries(texts, leaves | st.lists(leaves, max_size=3) | st.dictionaries(texts, leaves), max_size=3)
-numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
-integers = st.none() | st.integers()
-samplings = st.builds(
-    Sampling,
-    temperature=numbers,
-    top_p=numbers,
-    top_k=integers,
-    min_p=numbers,
-    seed=integers,
-    max_tokens=integers,
-    stop=st.lists(texts, max_size=3).map(tuple),
-    presence_penalty=numbers,
-    frequency_penalty=numbers,
-    repeat_penalty=numbers,
-)
 ids = st.text(min_size=1)
 calls = st.builds(ToolCall, name=ids, arguments=objects, id=ids)
 messages = st.one_of(
@@ -66,7 +49,7 @@ requests = st.builds(
     ChatRequest,
     model=texts.map(ModelName),
     messages=st.lists(messages, max_size=4).map(tuple),
-    sampling=samplings,
+    sampling=samplings(),
     tools=st.lists(objects, min_size=1, max_size=3).map(tuple),
     tool_choice=st.sampled_from([None, "auto", "none", "required"]),
     format=formats,
@@ -123,7 +106,7 @@ def test_a_node_reads_what_was_asked(request: ChatRequest) -> None:
     assert found == request
 
 
-@given(st.text(), st.text(), samplings, formats)
+@given(st.text(), st.text(), samplings(), formats)
 def test_a_node_reads_which_text_to_continue(prompt: str, suffix: str, sampling: Sampling, wanted: Any) -> None:
     body = json.loads(node.completion_body(CompletionRequest(MODEL, prompt, suffix, sampling, wanted)))
     assert (body["model"], body["prompt"], body.get("suffix", "")) == (MODEL, prompt, suffix)
