@@ -19,7 +19,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from halext.testing.automatic1111_machine import (
     SAMPLERS,
@@ -30,14 +30,12 @@ from halext.testing.automatic1111_machine import (
     WrongField,
 )
 from halext.testing.clock import ScaledClock
-from halext.testing.fake import Call, Fake, Refusal, Route
-from halext.testing.faults import Faults
+from halext.testing.fake import Call, Common, Fake, Refusal, Route
 from halext.testing.pictures import draw, texts_of
 from halext.testing.server import JSON
 from halext.testing.standalone import run, shared_parser
 from halext.testing.stream import Ended, Shape
 from halext.testing.timeline import EntryKind
-from halext.types import Clock
 
 __all__ = ["FakeAutomatic1111", "FakeCheckpoint"]
 
@@ -75,13 +73,9 @@ class FakeAutomatic1111(Fake):
         nowebui: bool = False,
         step_s: float = 0.2,
         prepare_s: float = 0.5,
-        clock: Clock | None = None,
-        seed: int = 0,
-        faults: Faults | None = None,
-        require_header: tuple[str, str] | None = None,
-        port: int = 0,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(clock=clock, seed=seed, faults=faults, require_header=require_header, port=port)
+        super().__init__(**common)
         self.flavour: Flavour = flavour
         self.nowebui = nowebui
         self.step_s = step_s

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 from halext.testing.clock import ScaledClock
 from halext.testing.faults import Fault, Faults
@@ -45,6 +45,19 @@ class Call:
 
 
 Route = Callable[[Call], Awaitable[None]]
+
+
+class Common(TypedDict, total=False):
+    """What every fake takes besides its own: the parameters of `Fake`."""
+
+    clock: Clock | None
+    """By default time runs 100 times as fast."""
+    seed: int
+    faults: Faults | None
+    require_header: tuple[str, str] | None
+    """The one header, name and value, without which a request is turned away with 401."""
+    port: int
+    """0, the default, is any free one."""
 
 
 class Fake(ABC):

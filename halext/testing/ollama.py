@@ -16,11 +16,10 @@ import contextlib
 import math
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from halext.testing.clock import ScaledClock
-from halext.testing.fake import Call, Fake, Refusal, Route
-from halext.testing.faults import Faults
+from halext.testing.fake import Call, Common, Fake, Refusal, Route
 from halext.testing.models import FakeModel, tagged
 from halext.testing.ollama_disk import Disk
 from halext.testing.ollama_engine import Engine
@@ -38,7 +37,6 @@ from halext.testing.runner import Runner, RunnerOptions, tier_ctx
 from halext.testing.scheduler import Machine, Scheduler
 from halext.testing.standalone import argument_parser, models_of, run
 from halext.testing.stream import Shape
-from halext.types import Clock
 
 __all__ = ["FakeModel", "FakeOllama"]
 
@@ -72,13 +70,9 @@ class FakeOllama(Fake):
         library: Sequence[FakeModel | str] = (),
         pull_s: float = 4.0,
         host_rule: bool = False,
-        clock: Clock | None = None,
-        seed: int = 0,
-        faults: Faults | None = None,
-        require_header: tuple[str, str] | None = None,
-        port: int = 0,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(clock=clock, seed=seed, faults=faults, require_header=require_header, port=port)
+        super().__init__(**common)
         self.version = version
         self.host_rule = host_rule
         self.pull_s = pull_s

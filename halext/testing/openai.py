@@ -14,12 +14,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from halext.testing import words
 from halext.testing.clock import ScaledClock
-from halext.testing.fake import Call, Fake, Refusal, Route
-from halext.testing.faults import Faults
+from halext.testing.fake import Call, Common, Fake, Refusal, Route
 from halext.testing.models import FakeModel, as_models
 from halext.testing.openai_replies import (
     DONE,
@@ -41,7 +40,6 @@ from halext.testing.runner import Runner, RunnerOptions
 from halext.testing.speech import Pace, Piece, Stats, choose_tokens, joined, read_prompt
 from halext.testing.standalone import argument_parser, models_of, run
 from halext.testing.stream import CutShort, Shape
-from halext.types import Clock
 
 __all__ = ["FakeModel", "FakeOpenAI"]
 
@@ -68,13 +66,9 @@ class FakeOpenAI(Fake):
         num_ctx: int = 4096,
         load_s: float = 0.0,
         slots_endpoint: bool = True,
-        clock: Clock | None = None,
-        seed: int = 0,
-        faults: Faults | None = None,
-        require_header: tuple[str, str] | None = None,
-        port: int = 0,
+        **common: Unpack[Common],
     ) -> None:
-        super().__init__(clock=clock, seed=seed, faults=faults, require_header=require_header, port=port)
+        super().__init__(**common)
         self.flavour: Flavour = flavour
         self.slots = slots
         self.num_ctx = num_ctx
