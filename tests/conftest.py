@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -30,6 +31,10 @@ SOAK = bool(os.environ.get("TEST_SOAK"))
 settings.register_profile("soak", max_examples=2_000, deadline=None)
 settings.register_profile("test", deadline=None)
 settings.load_profile("soak" if SOAK else "test")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background has them ignore Ctrl-C; the programs they start inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def unavailable(package: str, reason: object) -> NoReturn:
