@@ -69,12 +69,12 @@ async def _events(live: _Live, after: int) -> AsyncIterator[Event]:
     """Always the newest there is: who reads slowly sees fewer tails, and every block once."""
     seen = after
     while True:
-        changed = live.changed
+        changed, is_over = live.changed, live.is_over  # as it is before the reader takes its time
         while seen < live.kept:
             seen += 1
             yield Event("block", live.blocks[seen - 1], seen)
         yield Event("tail", live.tail)
-        if live.is_over:
+        if is_over:
             break
         with suppress(TimeoutError):
             async with asyncio.timeout(QUIET_S):

@@ -37,10 +37,21 @@ PATIENCE_S = 20.0
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 LIGHTHOUSE = [
-    *("A", " lighthouse", " lens", " is", " a", " ring", " of", " prisms", ".", "\n\n"),
-    *(f" <b>{number}</b>" for number in range(40)),
+    *("A", " lighthouse", " lens", " is", " a", " **ring**", " of", " prisms", ".", "\n\n"),
+    *(f" <b>{number}</b>" for number in range(20)),
+    *("\n\n", "- [more](https://example.org)\n", "- ![a picture](https://example.org/?q=secret)", "\n\n"),
+    *(f" <b>{number}</b>" for number in range(20, 40)),
 ]
-"""An answer that would show as HTML, were it ever taken for that."""
+"""Markdown, and what would show as HTML, were it ever taken for that."""
+SHOWN = "".join(
+    [
+        "A lighthouse lens is a ring of prisms.",
+        "".join(f" <b>{number}</b>" for number in range(20)).strip(),
+        "morea picture",
+        "".join(f" <b>{number}</b>" for number in range(20, 40)).strip(),
+    ]
+)
+"""What a reader sees of it in the end, without the ends of lines."""
 
 
 @dataclass

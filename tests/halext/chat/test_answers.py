@@ -102,6 +102,20 @@ async def test_who_comes_late_or_again_misses_nothing_and_reads_nothing_twice(ro
     assert late[-1].turn.outcome.text == "a\n\nb\n\nc\n\nd\n\ne"
 
 
+async def test_who_reads_slowly_is_told_everything(room: Room) -> None:
+    _, turn = await room.answers.ask(room.ann, "go")
+    heard: list[Event] = []
+    room.model.say("a\n\n", "b")
+    async with asyncio.timeout(10):
+        async for event in room.answers.follow(room.ann, turn.id):
+            heard.append(event)
+            if event.text == "b":
+                room.model.say("c\n\n", "d", None)  # it comes to its end while this reader is not looking
+                await until_done(room, turn.id)
+    assert [event.text for event in heard if event.kind == "block"] == ["a\n\n", "bc\n\n"]
+    assert (heard[-2].text, heard[-1].kind) == ("d", "done")
+
+
 @pytest.mark.parametrize("pieces", [(), ("some",), ("some\n\n", "more")])
 async def test_stop_keeps_what_there_is_and_frees_the_node(room: Room, pieces: tuple[str, ...]) -> None:
     _, turn = await room.answers.ask(room.ann, "go")

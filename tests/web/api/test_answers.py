@@ -51,6 +51,26 @@ async def test_an_answer_is_followed_to_its_end(house: House, member: httpx.Asyn
     assert later[0][2] == {"text": "one\n\ntwo"}
 
 
+async def test_a_page_gets_elements(house: House, member: httpx.AsyncClient) -> None:
+    house.script.say("**one**\n\n", "two")
+    gate = house.script.hold(1)
+    told = await ask(member)
+    seen: dict[str, Any] = {}
+    kind = ""
+    async with member.stream("GET", f"/hx/answers/{told['answer']}?rendered=1") as stream:
+        async for line in stream.aiter_lines():
+            name, _, value = line.partition(": ")
+            kind = value if name == "event" else kind
+            if name == "data":
+                seen[kind] = json.loads(value)
+            if kind == "block":
+                gate.set()
+    assert seen["block"] == {"text": "**one**\n\n", "nodes": [["p", {}, ["strong", {}, "one"]], "\n"]}
+    assert seen["done"]["nodes"] == [*seen["block"]["nodes"], ["p", {}, "two"], "\n"]
+    assert "nodes" not in seen["tail"]
+    assert "nodes" not in (await events(member, told["answer"]))[-1][2]
+
+
 async def test_a_reader_goes_on_where_it_was(house: House, member: httpx.AsyncClient) -> None:
     house.script.say("one\n\n", "two\n\n", "three")
     gate = house.script.hold(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import httpx
@@ -29,7 +30,11 @@ async def test_its_one_script_has_the_pages_nonce(member: httpx.AsyncClient) -> 
 
 
 async def by_form(client: httpx.AsyncClient, **fields: str) -> httpx.Response:
-    return await client.post("/ask", data=fields, follow_redirects=True)
+    return await by_form_at(client, "/ask", **fields)
+
+
+async def by_form_at(client: httpx.AsyncClient, path: str, **fields: str) -> httpx.Response:
+    return await client.post(path, data=fields, headers={"Accept": "text/html"}, follow_redirects=True)
 
 
 async def test_a_question_by_form_comes_back_with_its_answer(house: House, member: httpx.AsyncClient) -> None:
@@ -37,7 +42,7 @@ async def test_a_question_by_form_comes_back_with_its_answer(house: House, membe
     assert page.status_code == 200
     assert page.url.path.startswith("/c/")
     assert "What is 1 &lt; 2?" in page.text
-    assert ">Hello<" in page.text
+    assert '<div class="main prose"><p>Hello</p>' in page.text
     assert "Why this node?" in page.text
     assert "A 135 M model, here to show" not in page.text.partition("<template")[0]
     (request,) = house.script.requests
@@ -80,6 +85,66 @@ async def test_what_a_model_says_is_text(house: House, member: httpx.AsyncClient
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 2
 
 
+async def test_markdown_is_rendered_and_cleaned(house: House, member: httpx.AsyncClient) -> None:
+    house.script.say("# Lenses\n\n", "- one **ring**\n- ![a picture](http://evil.example/?q=secret)")
+    page = (await by_form(member, prompt="*as it stands*")).text
+    assert "<h1>Lenses</h1>" in page
+    assert "<li>one <strong>ring</strong></li>" in page
+    assert "<img" not in page.partition("<main")[2]
+    assert (
+        '<a href="http://evil.example/?q=secret" target="_blank" rel="noopener noreferrer nofollow">a picture</a>'
+        in page
+    )
+    assert '<p class="text">*as it stands*</p>' in page
+
+
+async def test_another_answer_and_more_of_one(house: House, member: httpx.AsyncClient) -> None:
+    house.script.say("one")
+    first = await by_form(member, prompt="go")
+    answer = re.findall(r'name="answer" value="(\d+)"', first.text)[-1]
+    assert "Another answer" in first.text.partition("<template")[0]
+    house.script.say("two")
+    house.script.errors = {1: Interrupted("mac stopped midway.", node="mac")}
+    second = await by_form_at(member, "/again", answer=answer, how="regenerate")
+    assert second.url == first.url
+    shown = second.text.partition("<template")[0]
+    assert "<p>two</p>" in shown
+    assert "<p>one</p>" not in shown
+    assert "Try again" in shown
+    house.script.errors = {}
+    answer = re.findall(r'name="answer" value="(\d+)"', shown)[-1]
+    third = await by_form_at(member, "/again", answer=answer, how="continue")
+    assert "Continue where you stopped." in third.text
+    assert (await by_form_at(member, "/again", answer="999999")).status_code == 404
+
+
+async def test_a_long_conversation_comes_in_parts(house: House, member: httpx.AsyncClient) -> None:
+    first = await by_form(member, prompt="question 0")
+    number = first.url.path.removeprefix("/c/")
+    assert "Earlier messages" not in first.text
+    for i in range(1, 30):
+        await by_form(member, prompt=f"question {i}", conversation=number)
+    latest = (await member.get(f"/c/{number}")).text
+    assert 'text">question 29<' in latest
+    assert 'text">question 5<' in latest
+    assert 'text">question 4<' not in latest
+    link = re.search(r'href="(/c/\d+\?before=\d+)">Earlier messages', latest)
+    assert link
+    earlier = (await member.get(link[1])).text
+    assert 'text">question 0<' in earlier
+    assert 'text">question 4<' in earlier
+    assert 'text">question 5<' not in earlier
+    assert "Earlier messages" not in earlier
+
+
+async def test_the_model_that_was_picked_stays_picked(house: House, member: httpx.AsyncClient) -> None:
+    page = await by_form(member, prompt="Hi", model="llama3.2:3b")
+    assert '<option value="llama3.2:3b" selected>' in page.text
+    number = page.url.path.removeprefix("/c/")
+    page = await by_form(member, prompt="Hi", model="auto", conversation=number)
+    assert " selected>" not in page.text
+
+
 async def test_a_failure_is_told_on_the_page(house: House, member: httpx.AsyncClient) -> None:
     house.script.errors[0] = RequestRefused("mac refused the request.", node="mac")
     assert "mac refused the request." in (await by_form(member, prompt="Hi")).text
@@ -100,6 +165,6 @@ async def test_a_question_that_can_not_be_put_keeps_its_text(member: httpx.Async
     assert "no question" in answer.text
 
 
-@pytest.mark.parametrize("path", ["/c/999999", "/c/x", "/c/-1"])
+@pytest.mark.parametrize("path", ["/c/999999", "/c/x", "/c/-1", "/c/²", "/c/9" + "9" * 30, "/c/1?before=x"])
 async def test_a_conversation_that_is_not_there(member: httpx.AsyncClient, path: str) -> None:
     assert (await member.get(path)).status_code == 404

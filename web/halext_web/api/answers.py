@@ -1,11 +1,13 @@
 """A live answer as server-sent events: what is on its log, then what comes, then the end.
 
 An event is `block` (with an id, from which a reader that lost its connection goes on), `tail`, `whole` or `done`. The
-stream ends after `done`; a reader that has seen it closes.
+stream ends after `done`; a reader that has seen it closes. Asked with `?rendered=1`, blocks and the end also
+carry their Markdown as a tree of elements, which a page can show without making HTML out of strings.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
@@ -18,6 +20,7 @@ from halext.chat.types import Event, TurnId
 from halext.dialects import sse
 from halext.errors import NotFound
 from halext.runtime.verbs.chat import turn_info
+from halext_web import markdown
 from halext_web.api.relay import answer_headers, while_connected
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
@@ -26,6 +29,11 @@ BLOCK_DIGITS = 9
 """No answer has a billion blocks."""
 TAIL_S = 0.1
 """Between two looks at the unfinished part: ten a second read as flowing, and cost little."""
+TAIL_CHARS_PER_S = 200_000
+"""What one reader gets of a part that is long and still unfinished, and so is told again and again."""
+
+RENDERED = frozenset({"block", "done"})
+"""The kinds of events whose text is finished; `whole` is followed by `done` at once."""
 
 
 def routes() -> list[Route]:
@@ -60,6 +68,7 @@ class _Stream:
         self._visit = visit
         self._first = first
         self._events = events
+        self._is_rendered = "rendered" in visit.request.query_params
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send them until the end, or until the reader leaves."""
@@ -79,12 +88,14 @@ class _Stream:
         event: Event | None = self._first
         async with aclosing(self._events):
             while event is not None:
-                await send({"type": "http.response.body", "body": _encoded(event), "more_body": True})
+                await send({"type": "http.response.body", "body": await self._encoded(event), "more_body": True})
                 if event.kind == "tail":
-                    await self._visit.app.clock.sleep(TAIL_S)
+                    await self._visit.app.clock.sleep(max(TAIL_S, len(event.text) / TAIL_CHARS_PER_S))
                 event = await anext(self._events, None)
 
-
-def _encoded(event: Event) -> bytes:
-    body = turn_info(event.turn) if event.turn is not None else {"text": event.text}
-    return sse.event(msgspec.json.encode(body), event=event.kind, id=str(event.seq) if event.seq else "")
+    async def _encoded(self, event: Event) -> bytes:
+        body = msgspec.to_builtins(turn_info(event.turn)) if event.turn is not None else {"text": event.text}
+        if self._is_rendered and event.kind in RENDERED:
+            # In a thread, so that a long text holds up nobody else.
+            body["nodes"] = await asyncio.to_thread(markdown.nodes, body["text"])
+        return sse.event(msgspec.json.encode(body), event=event.kind, id=str(event.seq) if event.seq else "")

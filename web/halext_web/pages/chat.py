@@ -5,6 +5,7 @@ With JavaScript an answer flows in from its live log; without, a form waits for 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from halext.chat.types import Conversation, ConversationId, Turn, TurnId
 from halext.errors import HalextError, NotFound
 from halext.runtime.shapes import ModelRow, Nothing
 from halext.runtime.verbs.models import list_models
-from halext_web import forms
+from halext_web import forms, markdown
 from halext_web.api.relay import while_connected
 from halext_web.pages.nodes import node_rows
 from halext_web.pages.page import page
@@ -24,7 +25,11 @@ from halext_web.routes import Route, route
 from halext_web.visit import Visit
 
 ANY = "auto"
-"""What the form calls the model that is best now."""
+"""The model that is best now, under the name that the gateway knows; no name at all would leave it as it was."""
+DIGITS_MAX = 18
+"""Of a number in an address: the database counts to 19 digits."""
+SHOWN = 50
+"""Turns on one page; a link leads to those before."""
 BROKE = {"stopped": "Stopped.", "interrupted": "The answer broke off: {} What had arrived is kept.", "failed": "{}"}
 """What is said under an answer that did not come to its end."""
 
@@ -45,6 +50,7 @@ def routes() -> list[Route]:
         route("/", chat, Permission.USE),
         route("/c/{id}", conversation, Permission.USE),
         route("/ask", ask, Permission.USE, "POST"),
+        route("/again", again, Permission.USE, "POST"),
     ]
 
 
@@ -55,20 +61,31 @@ async def chat(visit: Visit) -> ASGIApp:
 
 async def conversation(visit: Visit) -> ASGIApp:
     """GET /c/{id}: one that has begun."""
-    return await _page(visit, number=_number(visit.request.path_params["id"]))
+    return await _page(visit, number=ConversationId(_number(visit.request.path_params["id"])))
 
 
 async def ask(visit: Visit) -> ASGIApp:
     """POST /ask: one question, answered in one piece; then the conversation's page."""
     fields = await forms.read(visit)
     picked, asked = fields.get("model", ANY), forms.need(fields, "prompt")
-    number = _number(fields["conversation"]) if fields.get("conversation") else None
+    number = ConversationId(_number(fields["conversation"])) if fields.get("conversation") else None
     try:
-        begun, turn = await visit.app.answers.ask(
-            visit.caller, asked, conversation=number, model="" if picked == ANY else picked
-        )
+        begun, turn = await visit.app.answers.ask(visit.caller, asked, conversation=number, model=picked)
     except HalextError as error:
         return await _page(visit, picked=picked, draft=asked, error=error)
+    return await _when_done(visit, begun, turn)
+
+
+async def again(visit: Visit) -> ASGIApp:
+    """POST /again: another answer to the same question, or more of this one; then the conversation's page."""
+    fields = await forms.read(visit)
+    answer = TurnId(_number(forms.need(fields, "answer")))
+    if fields.get("how") == "continue":
+        return await _when_done(visit, *await visit.app.answers.continue_(visit.caller, answer))
+    return await _when_done(visit, *await visit.app.answers.regenerate(visit.caller, answer))
+
+
+async def _when_done(visit: Visit, begun: Conversation, turn: Turn) -> ASGIApp:
     await while_connected(visit.request.receive, _to_its_end(visit, turn.id))
     return RedirectResponse(f"/c/{begun.id}", status_code=303)
 
@@ -86,12 +103,10 @@ async def _page(
     draft: str = "",
     error: HalextError | None = None,
 ) -> Response:
-    current: Conversation | None = None
-    turns: list[Turn] = []
-    if number is not None:
-        current, turns = await visit.app.answers.read(visit.caller, number)
+    current, turns, earlier = await _turns(visit, number)
     rows = await node_rows(visit)
     models = await _choices(visit)
+    said = [turn for turn in turns if turn.role == "assistant"]
     context: dict[str, Any] = {
         "nodes": rows,
         "online": sum(row.is_online for row in rows),
@@ -99,7 +114,10 @@ async def _page(
         "picked": current.model if current and current.model else picked,
         "current": current,
         "turns": turns,
-        "said": {turn.id: _said(turn) for turn in turns},
+        "earlier": earlier,
+        # In a thread, so that long conversations hold up nobody else.
+        "html": await asyncio.to_thread(lambda: {turn.id: markdown.html(turn.outcome.text) for turn in said}),
+        "said": {turn.id: _said(turn) for turn in said},
         "builtin": {model.name for model in models if model.builtin},
         "past": await visit.app.answers.conversations(visit.caller) if visit.caller.user_id is not None else [],
         "draft": draft,
@@ -108,15 +126,27 @@ async def _page(
     return page(visit, "chat.html", status=error.status if error else 200, **context)
 
 
+async def _turns(visit: Visit, number: ConversationId | None) -> tuple[Conversation | None, list[Turn], TurnId | None]:
+    """The turns to show: the latest, or the latest before `?before=`; and where the earlier ones end."""
+    if number is None:
+        return None, [], None
+    current, turns = await visit.app.answers.read(visit.caller, number)
+    before = visit.request.query_params.get("before", "")
+    if before:
+        turns = [turn for turn in turns if turn.id < _number(before)]
+    shown = turns[-SHOWN:]
+    return current, shown, shown[0].id if len(turns) > len(shown) else None
+
+
 def _said(turn: Turn) -> str:
     """The sentence under an answer that did not come to its end; "" under one that did."""
     return BROKE.get(turn.outcome.state, "").format(turn.outcome.error)
 
 
-def _number(text: str) -> ConversationId:
-    if not text.isdigit():
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > DIGITS_MAX:
         raise NotFound("There is no such conversation.")
-    return ConversationId(int(text))
+    return int(text)
 
 
 async def _choices(visit: Visit) -> list[Choice]:

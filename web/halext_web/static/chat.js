@@ -29,23 +29,33 @@ function broke({ state, error }) {
   return state === "failed" ? error : "";
 }
 
+// Elements out of the server's tree: Markdown that it has rendered and cleaned.
+function build(node) {
+  if (typeof node === "string") return document.createTextNode(node);
+  const [tag, attributes, ...inside] = node;
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...inside.map(build));
+  return element;
+}
+
 class Answer {
-  constructor(question) {
-    this.question = question;
+  constructor() {
     this.root = copy("answer");
     this.part = (name) => this.root.querySelector(name);
-    this.blocks = this.part(".main").appendChild(document.createTextNode(""));
-    this.tail = this.part(".main").appendChild(document.createTextNode(""));
+    this.tail = this.part(".tail").appendChild(document.createTextNode(""));
     this.id = null;
     this.source = null;
   }
 
-  take(kind, text) {
+  // Finished blocks are read aloud, the growing rest is not.
+  take({ text, nodes }) {
     follow(() => {
       if (text) this.part(".waiting").hidden = true;
-      if (kind === "tail") this.tail.data = text;
-      else if (kind === "block") { this.blocks.appendData(text); this.tail.data = ""; }
-      else { this.blocks.data = text; this.tail.data = ""; }
+      this.tail.data = nodes ? "" : text;
+      if (!nodes) return;
+      this.part(".main").append(...nodes.map(build));
+      live.textContent = text;
     });
   }
 
@@ -65,41 +75,39 @@ class Answer {
     this.part(".note").hidden = !builtin.has(turn.model);
   }
 
-  fail(sentence) {
-    this.part(".alert .what").textContent = sentence;
-    this.part(".alert").hidden = false;
-    this.part(".again").hidden = !this.question;
-    this.part(".again").addEventListener("click", () => {
-      if (running) return;
-      this.root.remove();
-      ask(this.question);
-    });
-  }
-
   // `turn` is the server's last word; without it, `sentence` says why there is none.
   end(turn, sentence) {
+    const failure = turn ? broke(turn) : sentence;
     follow(() => {
       this.root.setAttribute("aria-busy", "false");
       this.part(".waiting").hidden = true;
+      live.textContent = failure || this.tail.data || "That is the whole answer.";
       if (turn) {
-        this.take("whole", turn.text);
+        this.part(".main").replaceChildren(...turn.nodes.map(build));
+        this.tail.data = "";
         this.receipt(turn);
+        this.offer(Boolean(failure), turn.text);
       }
-      const failure = turn ? broke(turn) : sentence;
-      if (failure) this.fail(failure);
-      live.textContent = failure || `Answer: ${this.blocks.data}`;
+      put(this.part(".alert"), failure);
     });
     running = null;
     working(false);
     listModels().catch(() => {});
   }
 
+  offer(failed, text) {
+    this.part("[name=answer]").value = this.id;
+    if (failed) this.part("[value=regenerate]").textContent = "Try again";
+    this.part("[value=continue]").hidden = !failed || !text;
+    this.part(".redo").hidden = false;
+  }
+
   // The browser connects again by itself and goes on after the last block; only a refusal ends it.
   listen(id) {
     this.id = id;
-    this.source = new EventSource(`/hx/answers/${id}`);
-    for (const kind of ["block", "tail", "whole"]) {
-      this.source.addEventListener(kind, (event) => this.take(kind, JSON.parse(event.data).text));
+    this.source = new EventSource(`/hx/answers/${id}?rendered=1`);
+    for (const kind of ["block", "tail"]) {
+      this.source.addEventListener(kind, (event) => this.take(JSON.parse(event.data)));
     }
     this.source.addEventListener("done", (event) => {
       this.source.close();
@@ -123,39 +131,50 @@ async function refusal(response) {
   }
 }
 
+// What the server says to `body`; throws the sentence that says why not.
 async function post(path, body) {
-  return fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const response = await fetch(path, options).catch(() => { throw new Error("The server can’t be reached."); });
+  if (!response.ok) throw new Error(await refusal(response));
+  return response.json();
 }
 
-async function ask(text) {
-  const answer = running = new Answer(text);
+async function submit(text) {
+  if (running || !text.trim()) return;
+  find("hello")?.setAttribute("hidden", "");
+  const asked = copy("asked"), answer = running = new Answer();
+  asked.firstElementChild.textContent = text;
   working(true);
-  log.append(answer.root);
+  log.append(asked, answer.root);
   log.scrollTop = log.scrollHeight;
-  const picked = model.value === "auto" ? "" : model.value;
+  prompt.value = "";
+  prompt.focus();
   try {
     const path = conversation ? `/hx/conversations/${conversation}/ask` : "/hx/conversations";
-    const response = await post(path, { text, model: picked });
-    if (!response.ok) return answer.end(null, await refusal(response));
-    const asked = await response.json();
-    conversation = asked.conversation.id;
+    const begun = await post(path, { text, model: model.value });
+    conversation = begun.conversation.id;
     history.replaceState(null, "", `/c/${conversation}`);
-    answer.listen(asked.answer);
+    answer.listen(begun.answer);
     if (answer.halted) halt();
-  } catch {
-    answer.end(null, "The server can’t be reached.");
+  } catch (failure) {
+    asked.remove(); // it is on no record; its text is where it can be sent again
+    prompt.value ||= text;
+    answer.end(null, failure.message);
   }
 }
 
-function submit(text) {
-  if (running || !text.trim()) return;
-  find("hello")?.setAttribute("hidden", "");
-  const asked = copy("asked");
-  asked.firstElementChild.textContent = text;
-  log.append(asked);
-  prompt.value = "";
-  ask(text);
-  prompt.focus();
+// Another answer, or more of this one: it begins on the server, and the page is drawn anew around it.
+async function redo(form, how) {
+  if (running) return;
+  form.hidden = true;
+  try {
+    const begun = await post(`/hx/answers/${form.elements.answer.value}/${how}`, how === "regenerate" ? { model: model.value } : {});
+    location.assign(`/c/${begun.conversation.id}`);
+  } catch (failure) {
+    form.hidden = false;
+    put(form.parentElement.querySelector(".alert"), failure.message);
+    live.textContent = failure.message;
+  }
 }
 
 function halt() {
@@ -177,6 +196,7 @@ async function listModels() {
   if (!model.value) model.selectedIndex = 0;
 }
 
+log.addEventListener("submit", (event) => { event.preventDefault(); redo(event.target, event.submitter.value); });
 form.addEventListener("submit", (event) => { event.preventDefault(); submit(prompt.value); });
 prompt.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -189,7 +209,7 @@ listModels().catch(() => {});
 fresh.addEventListener("click", () => location.assign("/"));
 // An answer that was being written when the page was loaded: go on with it.
 for (const place of log.querySelectorAll("[data-answer]")) {
-  running = new Answer(place.previousElementSibling?.textContent.trim() ?? "");
+  running = new Answer();
   place.replaceWith(running.root);
   running.listen(place.dataset.answer);
 }
