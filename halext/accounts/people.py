@@ -45,8 +45,8 @@ class People:
 
     async def caller_of(self, user_id: UserId) -> Caller | None:
         """This person as a caller, for what halext goes on doing in their name; None when they are gone or shut out."""
-        user = next((user for user in await self._people.users() if user.id == user_id and not user.disabled), None)
-        return None if user is None else Caller(user.name, user.role, "house", user.id)
+        user = await self._people.by_id(user_id)
+        return None if user is None or user.disabled else Caller(user.name, user.role, "house", user.id)
 
     # --- the first admin ---
 

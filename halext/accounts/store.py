@@ -137,6 +137,12 @@ class PeopleStore:
             row = await session.scalar(_named(name))
             return None if row is None else (_user(row), row.password_hash)
 
+    async def by_id(self, user_id: UserId) -> User | None:
+        """The person of that number, if there is one."""
+        async with self._scope.read() as session:
+            row = await session.get(UserRow, user_id)
+            return None if row is None else _user(row)
+
     async def add(self, name: str, role: Role, password_hash: str | None, now: float) -> User:
         """A new person. Raises `AlreadyExists` if someone has that name, however it is written."""
         async with self._scope.write() as session:

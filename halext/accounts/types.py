@@ -31,8 +31,9 @@ class Permission(StrEnum):
     """Doctor, metrics and everyone's usage."""
 
 
-Credential = Literal["session", "token", "local", "house"]
-"""How a caller proved who they are. `local` is the owner of the data directory on this machine; `house` is halext."""
+Credential = Literal["session", "token", "link", "local", "house"]
+"""How a caller proved who they are. `link` is a chat account of theirs; `local` is the owner of the data directory on
+this machine; `house` is halext."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,10 @@ class Answers:
         """A conversation with the turns that lead to its latest one. Raises `NotFound`."""
         return await self._of(caller).read(conversation)
 
+    async def turn(self, caller: Caller, turn: TurnId) -> Turn:
+        """One turn of the caller's. Raises `NotFound`."""
+        return await self._of(caller).turn(turn)
+
     async def forget(self, caller: Caller, conversation: ConversationId) -> None:
         """Stop what runs in a conversation, and delete it. Raises `NotFound`."""
         _, turns = await self.read(caller, conversation)

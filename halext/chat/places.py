@@ -31,5 +31,13 @@ class Places:
         """The next question there begins a conversation."""
         await self._of(caller).leave(policy.place(place))
 
+    async def model(self, caller: Caller, place: str) -> str:
+        """The model that the caller wants there; "" leaves it to the conversation."""
+        return await self._of(caller).model(policy.place(place))
+
+    async def want_model(self, caller: Caller, place: str, model: str) -> None:
+        """Want this model there from the next question on; "" for none. Raises `InvalidInput`."""
+        await self._of(caller).want_model(policy.place(place), policy.model(model))
+
     def _of(self, caller: Caller) -> ChatStore:
         return ChatStore(self._scope, policy.owner(caller))

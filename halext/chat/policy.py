@@ -24,6 +24,7 @@ CONTEXT_CHARS = 48_000
 CONTEXT_TURNS = 60
 CONTINUE = "Continue where you stopped."
 
+MODEL_MAX = 255
 PICTURES_MAX = 4
 """Per question; also how many a model is shown at once, the latest ones."""
 PICTURE_BYTES_MAX = 8_000_000
@@ -77,6 +78,13 @@ def place(name: str) -> str:
     if not name.strip() or len(name) > PLACE_MAX:
         raise InvalidInput(f"A chat place has a name of 1 to {PLACE_MAX} characters.")
     return name
+
+
+def model(name: str) -> str:
+    """The name of a model as it is kept. Raises `InvalidInput`."""
+    if len(name) > MODEL_MAX or not name.isprintable():
+        raise InvalidInput(f"A model has a name of at most {MODEL_MAX} characters.")
+    return name.strip()
 
 
 def title(text: str) -> str:

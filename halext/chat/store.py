@@ -90,6 +90,15 @@ class PlaceRow(Base):
     conversation: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
 
 
+class PlaceModelRow(Base):
+    """The model that one person wants in one chat place."""
+
+    __tablename__ = "chat_models"
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[str] = mapped_column(String(policy.PLACE_MAX), primary_key=True)
+    model: Mapped[str] = mapped_column(String(255))
+
+
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """An answer that ran when halext ended."""
@@ -188,6 +197,17 @@ class ChatStore:
                     index_elements=["owner_id", "place"], set_={"conversation": conversation}
                 )
             )
+
+    async def model(self, place: str) -> str:
+        """The model that is wanted there; "" for none."""
+        async with self._scope.read() as session:
+            row = await session.get(PlaceModelRow, (self._owner, place))
+            return "" if row is None else row.model
+
+    async def want_model(self, place: str, model: str) -> None:
+        """Want this model there from now on; "" for none."""
+        async with self._scope.write() as session:
+            await session.merge(PlaceModelRow(owner_id=self._owner, place=place, model=model))
 
     async def leave(self, place: str) -> None:
         """Open no conversation there; the next question begins one."""

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from halext.cli import output
-from halext.cli.units import show_duration
 from halext.errors import HalextError
 from halext.messages import ChatChunk, ChatRequest, Done
+from halext.runtime.units import show_duration
 from halext.types import NodeName
 
 if TYPE_CHECKING:

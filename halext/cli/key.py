@@ -8,8 +8,8 @@ import typer
 
 from halext.cli import house, output
 from halext.cli.entry import read_secret
-from halext.cli.units import show_time
 from halext.errors import AlreadyRunning, NotOffered
+from halext.runtime.units import show_time
 
 app = typer.Typer(help="Stored secrets, such as a bot's token.", no_args_is_help=True)
 

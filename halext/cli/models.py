@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from halext.cli import house, output
-from halext.cli.units import show_size
+from halext.runtime.units import show_size
 
 if TYPE_CHECKING:
     from halext.runtime.shapes import ModelPlace, ModelRow

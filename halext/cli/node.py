@@ -8,7 +8,7 @@ import typer
 
 from halext.cli import house, output
 from halext.cli.entry import read_secret
-from halext.cli.units import parse_duration, parse_size, show_duration, show_size, show_time
+from halext.runtime.units import parse_duration, parse_size, show_duration, show_size, show_time
 
 if TYPE_CHECKING:
     from halext.runtime.operations import Operation

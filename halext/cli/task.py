@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halext.cli import house, output
-from halext.cli.units import show_time
+from halext.runtime.units import show_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from halext.cli import house, output
-from halext.cli.units import parse_duration, show_time
+from halext.runtime.units import parse_duration, show_time
 
 app = typer.Typer(help="API tokens, for programs and other doors.", no_args_is_help=True)
 

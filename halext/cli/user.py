@@ -8,7 +8,7 @@ import typer
 
 from halext.cli import house, output
 from halext.cli.entry import read_secret
-from halext.cli.units import show_time
+from halext.runtime.units import show_time
 
 app = typer.Typer(help="People with an account.", no_args_is_help=True)
 
@@ -89,3 +89,51 @@ def _set_disabled(ctx: typer.Context, name: str, *, disabled: bool) -> None:
 
     changed = house.call(ctx, set_disabled, SetDisabled(name=name, disabled=disabled))
     output.out(f"{changed.name} {'is shut out' if changed.disabled else 'may come in'} now.")
+
+
+@app.command()
+def link(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The person's name; may be left out when there is one.")] = None,
+) -> None:
+    """Print a code that links a person's Discord or Telegram account: they send it to the bot as `/link CODE`."""
+    from halext.runtime.shapes_links import LinksOf
+    from halext.runtime.verbs.links import make_link_code
+
+    made = house.call(ctx, make_link_code, LinksOf(user=name))
+    output.out(made.code)
+    output.err(f"Send the bot `/link {made.code}`; it works once, until {show_time(made.expires_at)}.")
+
+
+@app.command()
+def links(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The person's name; may be left out when there is one.")] = None,
+    as_json: house.AsJson = False,
+) -> None:
+    """List the chat accounts of a person."""
+    from halext.runtime.shapes_links import LinksOf
+    from halext.runtime.verbs.links import list_links
+
+    rows = house.call(ctx, list_links, LinksOf(user=name))
+    if as_json:
+        output.json(rows)
+    elif rows:
+        lines = [(row.platform, row.account, row.name, show_time(row.linked_at)) for row in rows]
+        output.table(["platform", "account", "name", "since"], lines)
+    else:
+        output.err("No chat account is linked; `halext user link` prints a code for one.")
+
+
+@app.command()
+def unlink(
+    ctx: typer.Context,
+    platform: Annotated[str, typer.Argument(help="`discord` or `telegram`.")],
+    account: Annotated[str, typer.Argument(help="Its number, as `halext user links` shows it.")],
+    name: Annotated[str | None, typer.Option("--user", help="Whose it is; may be left out when there is one.")] = None,
+) -> None:
+    """Forget a chat account at once."""
+    from halext.runtime.shapes_links import UnlinkAccount
+    from halext.runtime.verbs.links import unlink_account
+
+    output.out(house.call(ctx, unlink_account, UnlinkAccount(user=name, platform=platform, account=account)).message)

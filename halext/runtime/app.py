@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ from halext.types import Clock
 
 if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
     from halext.accounts.ledger import UsageLedger
+    from halext.accounts.links.desk import Links
     from halext.accounts.people import People
     from halext.chat.answers import Answers
     from halext.chat.places import Places
+    from halext.chat.showings.store import ShowingStore
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
     from halext.nodes.prober import Prober
@@ -47,9 +50,12 @@ class App(Fleet):
     database: Database
     vault: Vault
     people: People
+    links: Links
     ledger: UsageLedger
     answers: Answers
     places: Places
+    showings: Callable[[str], ShowingStore]
+    """What a platform's door shows, by the platform's name."""
     desk: Desk
     roster: TunnelStore
     tunnels: Tunnels

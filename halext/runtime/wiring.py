@@ -8,14 +8,17 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from halext.accounts.ledger import UsageLedger
+from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
 from halext.chat.answers import Answers
 from halext.chat.places import Places
+from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
 from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
@@ -118,9 +121,11 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             database=database,
             vault=vault,
             people=people,
+            links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
+            showings=partial(ShowingStore, scope),
             desk=Desk(scope, gateway, clock),
             roster=roster,
             tunnels=tunnels,

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -14,12 +15,14 @@ import httpx
 import pytest
 
 from halext.accounts.ledger import UsageLedger
+from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
 from halext.chat.answers import Answers
 from halext.chat.places import Places
+from halext.chat.showings.store import ShowingStore
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
 from halext.gateway.dispatch import Gateway, Options
@@ -192,6 +195,8 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
     registry = Registry(records=None, clock=clock, publish=lambda event: None)
     ledger = UsageLedger(UsageStore(scope), clock)
     nobody = cast("Any", None)
+    counters = MemoryCluster(clock)
+    people = People(scope, passwords=Passwords(time_cost=1, memory_kib=64), counters=counters, clock=clock)
     gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
     return App(
         clock=clock,
@@ -202,15 +207,15 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         gateway=gateway,
         answers=Answers(scope, gateway, clock, background.spawn),
         places=Places(scope),
+        showings=partial(ShowingStore, scope),
         desk=Desk(scope, gateway, clock),
         roster=TunnelStore(scope),
         tunnels=Tunnels(),
         settings=settings,
         database=database,
         vault=nobody,
-        people=People(
-            scope, passwords=Passwords(time_cost=1, memory_kib=64), counters=MemoryCluster(clock), clock=clock
-        ),
+        people=people,
+        links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
         lock=nobody,
         background=background,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from halext.accounts.types import Caller, Permission
-from halext.errors import InvalidInput, NotFound
+from halext.runtime.acting import acting_for
 from halext.runtime.app import App
 from halext.runtime.operations import operation
 from halext.runtime.shapes_tasks import AddTask, EditTask, ListTasks, MoveTask, SuggestTasks, TaskRow
@@ -16,20 +14,20 @@ from halext.tasks.types import Draft, Priority, Task, TaskId, TaskState
 async def add_task(app: App, caller: Caller, params: AddTask) -> TaskRow:
     """Write a task down."""
     draft = Draft(params.title, params.notes, Priority(params.priority), params.due_at)
-    return _row(await app.desk.add(await _person(app, caller, params.user), draft))
+    return _row(await app.desk.add(await acting_for(app, caller, params.user), draft))
 
 
 @operation("GET", "/hx/tasks", Permission.USE)
 async def list_tasks(app: App, caller: Caller, params: ListTasks) -> list[TaskRow]:
     """The caller's tasks, what matters first."""
     states = [TaskState(state) for state in params.states] or [TaskState.OPEN, TaskState.SUGGESTED]
-    return [_row(task) for task in await app.desk.tasks(await _person(app, caller, params.user), states)]
+    return [_row(task) for task in await app.desk.tasks(await acting_for(app, caller, params.user), states)]
 
 
 @operation("PUT", "/hx/tasks/{id}/state", Permission.USE)
 async def move_task(app: App, caller: Caller, params: MoveTask) -> TaskRow:
     """Finish, drop or reopen a task, or accept a suggestion."""
-    person = await _person(app, caller, params.user)
+    person = await acting_for(app, caller, params.user)
     return _row(await app.desk.move(person, TaskId(params.id), TaskState(params.state)))
 
 
@@ -37,29 +35,14 @@ async def move_task(app: App, caller: Caller, params: MoveTask) -> TaskRow:
 async def edit_task(app: App, caller: Caller, params: EditTask) -> TaskRow:
     """Change a task's words, priority or date."""
     draft = Draft(params.title, params.notes, Priority(params.priority), params.due_at)
-    return _row(await app.desk.edit(await _person(app, caller, params.user), TaskId(params.id), draft))
+    return _row(await app.desk.edit(await acting_for(app, caller, params.user), TaskId(params.id), draft))
 
 
 @operation("POST", "/hx/tasks/suggest", Permission.USE)
 async def suggest_tasks(app: App, caller: Caller, params: SuggestTasks) -> list[TaskRow]:
     """Let a model find the to-dos in a text; each is a suggestion until it is accepted."""
-    person = await _person(app, caller, params.user)
+    person = await acting_for(app, caller, params.user)
     return [_row(task) for task in await app.desk.suggest(person, params.text, params.model)]
-
-
-async def _person(app: App, caller: Caller, name: str | None) -> Caller:
-    """Whose desk it is: the caller's own. The owner of the machine says whose, unless there is one person only."""
-    if caller.user_id is not None:
-        if name is not None and name.casefold() != caller.name.casefold():
-            raise NotFound("Everyone sees their own tasks only.")
-        return caller
-    people = await app.people.list_users()
-    if name is None and len(people) != 1:
-        raise InvalidInput("Say whose tasks they are: `halext task … --user NAME`.")
-    found = next((user for user in people if name is None or user.name.casefold() == name.casefold()), None)
-    if found is None:
-        raise NotFound(f"There is nobody called {name!r}; `halext user list` shows all.")
-    return replace(caller, name=found.name, user_id=found.id)
 
 
 def _row(task: Task) -> TaskRow:

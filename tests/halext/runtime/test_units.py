@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halext.cli.units import LARGEST_BYTES, LONGEST_S, parse_duration, parse_size, show_duration, show_size, show_time
+from halext.runtime.units import (
+    LARGEST_BYTES,
+    LONGEST_S,
+    parse_duration,
+    parse_size,
+    show_duration,
+    show_size,
+    show_time,
+)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Which chat accounts belong to which person."""

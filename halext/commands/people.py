@@ -1,0 +1,47 @@
+"""Commands about who one is, and what can be said at all."""
+
+from __future__ import annotations
+
+from halext.accounts.types import Permission
+from halext.commands import words
+from halext.commands.registry import REGISTRY, command
+from halext.commands.types import Option, Reply, Said, Text
+from halext.errors import Forbidden, InvalidInput
+from halext.runtime.acting import may
+from halext.runtime.app import App
+
+
+@command("link", Option("code", "The code from your account's page", required=True), permission=Permission.PUBLIC)
+async def link(app: App, said: Said) -> Reply:
+    """Tell halext who you are, with the code from your account's page."""
+    if not said.speaker.is_private:
+        await app.links.void(said.get("code"))
+        raise Forbidden("Others may have read this code, so it is void. Get a new one and send it in a direct message.")
+    caller = await app.links.claim(said.speaker.account, said.get("code"))
+    hello = f"Hello {words.plain(caller.name)}, I know you here from now on. Just ask, or see `/help`."
+    return Text(hello, is_quiet=True)
+
+
+@command("unlink")
+async def unlink(app: App, said: Said) -> Reply:
+    """Let halext forget who you are here."""
+    account = said.speaker.account
+    if said.caller.user_id is None:
+        raise InvalidInput("You are not linked here.")
+    await app.links.unlink(said.caller, account.platform, account.id)
+    return Text("I don't know you here any more. A new code from your account's page links you again.", is_quiet=True)
+
+
+@command("help", permission=Permission.PUBLIC)
+async def help_(app: App, said: Said) -> Reply:
+    """What you can say."""
+    del app
+    caller = said.speaker.caller
+    shown = [
+        entry
+        for entry in REGISTRY.all()
+        if entry.is_listed and (entry.permission is Permission.PUBLIC or (caller and may(caller, entry.permission)))
+    ]
+    lines = [f"- {words.code(words.usage(entry))} {words.plain(entry.description)}" for entry in shown]
+    first = "In a direct message, just write. In a channel, mention me or reply to me."
+    return Text("\n".join([first, "", *lines]), is_quiet=True)

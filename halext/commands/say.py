@@ -1,0 +1,68 @@
+"""Saying something to halext: the one place where commands are allowed, run, and their failures put into words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from halext.accounts.types import Caller, Permission, Role
+from halext.commands import words
+from halext.commands.registry import Registry
+from halext.commands.types import Command, File, Reply, Said, Speaker, Text
+from halext.errors import HalextError, Internal
+from halext.runtime.acting import may
+from halext.runtime.app import App
+
+STRANGER = Caller("stranger", Role.GUEST, "house")
+"""In whose name commands for everyone run when the speaker is nobody yet; it owns nothing."""
+_log = logging.getLogger(__name__)
+
+
+class Talk:
+    """What doors say things to. It never raises: whatever goes wrong is an answer that says what to do."""
+
+    def __init__(self, app: App, registry: Registry) -> None:
+        self._app = app
+        self.registry = registry
+
+    async def line(self, speaker: Speaker, line: str, files: Sequence[File] = ()) -> Reply:
+        """Say a command as it was typed, without its slash."""
+        try:
+            command, rest = self.registry.find(line)
+            values = words.parse(command, rest)
+        except HalextError as error:
+            return failure(error)
+        return await self.run(speaker, command, values, files)
+
+    async def run(
+        self, speaker: Speaker, command: Command, values: Mapping[str, str], files: Sequence[File] = ()
+    ) -> Reply:
+        """Say a command whose values are known already, as from a form."""
+        caller = speaker.caller
+        if caller is None and command.permission is not Permission.PUBLIC:
+            return Text(how_to_link(self._app), is_error=True, is_quiet=True)
+        if caller is not None and not may(caller, command.permission):
+            return Text(f"/{command.name} is for administrators.", is_error=True, is_quiet=True)
+        try:
+            said = Said(speaker, caller or STRANGER, words.check(command, dict(values)), tuple(files))
+            reply: Reply = await command.run(self._app, said)
+        except HalextError as error:
+            return failure(error)
+        except Exception:  # noqa: BLE001  (a bug in one command must not end the door)
+            _log.exception("the command /%s failed", command.name)
+            return failure(Internal())
+        return reply
+
+
+def failure(error: HalextError) -> Text:
+    """An error as an answer. Messages carry names of nodes and models, so they are quoted like any foreign words."""
+    wait = getattr(error, "retry_after_s", None)
+    again = f" Try again in {wait:.0f} s." if wait else ""
+    return Text(words.plain(error.message) + again, is_error=True, is_quiet=True)
+
+
+def how_to_link(app: App) -> str:
+    """What a stranger is told."""
+    base = app.settings.public_url or app.base_url
+    page = f" at {words.plain(base.rstrip('/'))}/account" if base else ""
+    return f"I don't know you yet. Get a code on your account's page{page}, and send it here as `/link CODE`."

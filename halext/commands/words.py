@@ -1,0 +1,92 @@
+"""Words: foreign ones made harmless for our Markdown, and a command line taken apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from halext.commands.types import Command, Option
+from halext.errors import InvalidInput
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
+_BLANKS = re.compile(r"\s+")
+_NAMED = re.compile(r"([a-z]+)=(.*)", re.DOTALL)
+
+
+def plain(text: str) -> str:
+    """Foreign text for the middle of a line: one line, and nothing in it is markup."""
+    return _SPECIAL.sub(r"\\\1", _BLANKS.sub(" ", text).strip())
+
+
+def code(text: str) -> str:
+    """Foreign text as a code span, for names that people copy."""
+    text = _BLANKS.sub(" ", text).strip() or " "
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text, with an ellipsis where something is missing."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table of foreign words."""
+    lines = [list(map(plain, head)), ["---"] * len(head), *(list(map(plain, row)) for row in rows)]
+    return "\n".join("| " + " | ".join(cell or " " for cell in line) + " |" for line in lines)
+
+
+def parse(command: Command, text: str) -> dict[str, str]:
+    """The values in what was typed behind a command's name.
+
+    `option=value` names one; the other words fill the options that are still open, in their order, and an option that
+    takes the rest takes it as it stands. Raises `InvalidInput` with the usage.
+    """
+    values: dict[str, str] = {}
+    names = {option.name for option in command.options}
+    rest = text.strip()
+    while rest:
+        word, *more = rest.split(maxsplit=1)
+        found = _NAMED.fullmatch(word)
+        if found and found[1] in names and found[1] not in values:
+            values[found[1]] = found[2]
+        else:
+            option = _next_open(command, values)
+            if option.is_rest:
+                values[option.name] = rest
+                break
+            values[option.name] = word
+        rest = more[0] if more else ""
+    return check(command, values)
+
+
+def check(command: Command, values: dict[str, str]) -> dict[str, str]:
+    """The values, if the command can be run with them. Raises `InvalidInput` with the usage."""
+    for option in command.options:
+        value = values.get(option.name, "")
+        if option.required and not value.strip():
+            raise InvalidInput(f"{option.description.rstrip('.')} is missing: {usage(command)}")
+        if value and option.choices and value not in option.choices:
+            raise InvalidInput(f"{option.name} is one of {', '.join(option.choices)}: {usage(command)}")
+    return {name: value for name, value in values.items() if value}
+
+
+def usage(command: Command) -> str:
+    """How a command is typed: `/task add TITLE [priority=…]`."""
+    parts = [_shown(option) for option in command.options]
+    return " ".join([f"/{command.name}", *parts])
+
+
+def _shown(option: Option) -> str:
+    if option.required:
+        return option.name.upper()
+    return f"[{option.name}]" if option.is_rest else f"[{option.name}=…]"
+
+
+def _next_open(command: Command, values: dict[str, str]) -> Option:
+    """The option for the next word: required ones first, then one that takes the rest, then any."""
+    still = [option for option in command.options if option.name not in values]
+    if not still:
+        raise InvalidInput(f"That is too much: {usage(command)}")
+    return min(still, key=lambda option: (not option.required, not option.is_rest))
