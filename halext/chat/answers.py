@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
@@ -148,7 +148,7 @@ class Answers:
                 await self.stop(caller, turn.id)
         await self._of(caller).forget(conversation)
 
-    async def follow(self, caller: Caller, answer: TurnId, after: int = 0) -> AsyncIterator[Event]:
+    async def follow(self, caller: Caller, answer: TurnId, after: int = 0) -> AsyncGenerator[Event, None]:
         """An answer from block `after` on, up to its end; any number of readers, none of whom slows it down.
 
         Raises `NotFound` before the first event.

@@ -33,7 +33,7 @@ MODEL = Option("model", "Which model answers; else the one of this chat", comple
 ANSWER = Option("answer", "Which answer, by its number; else the last one here")
 
 
-@command("ask", QUESTION, MODEL)
+@command("ask", QUESTION, MODEL, takes_files=True)
 async def ask(app: App, said: Said) -> Reply:
     """Ask a model; the conversation of this chat goes on."""
     place = said.speaker.place
@@ -85,7 +85,7 @@ async def regenerate(app: App, said: Said) -> Reply:
     """Answer the same question once more."""
     old = await _answer(app, said)
     conversation, turn = await app.answers.regenerate(said.caller, old.id, said.get("model"))
-    return Live(conversation.id, turn.id, replaces=old.id)
+    return Live(conversation.id, turn.id)
 
 
 @command("continue", ANSWER)

@@ -28,6 +28,7 @@ class Registry:
         permission: Permission = Permission.USE,
         is_slow: bool = False,
         is_listed: bool = True,
+        takes_files: bool = False,
     ) -> Callable[[Run], Run]:
         """Put an async function `(app, said) -> Reply` on the table; the first line of its docstring describes it.
 
@@ -36,7 +37,7 @@ class Registry:
 
         def register(run: Run) -> Run:
             description = (run.__doc__ or "").strip().splitlines()[0].rstrip(".")
-            self.add(Command(name, description, options, permission, run, is_slow, is_listed))
+            self.add(Command(name, description, options, permission, run, is_slow, is_listed, takes_files))
             return run
 
         return register

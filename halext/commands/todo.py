@@ -66,6 +66,7 @@ async def accept(app: App, said: Said) -> Reply:
     Option("text", "Minutes, a mail, anything; a text file works too", is_rest=True),
     MODEL,
     is_slow=True,
+    takes_files=True,
 )
 async def suggest(app: App, said: Said) -> Reply:
     """Let a model find the tasks in a text; you decide on each."""

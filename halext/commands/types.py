@@ -84,6 +84,8 @@ class Command:
     """Takes seconds: doors say at once that they have understood, and answer later."""
     is_listed: bool = True
     """Shown in menus and help. Those that only buttons say are not."""
+    takes_files: bool = False
+    """A picture or a text file may come along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,6 @@ class Live:
 
     conversation: ConversationId
     turn: TurnId
-    replaces: TurnId | None = None
-    """Shown in place of this answer, where that was shown."""
 
 
 @dataclass(frozen=True, slots=True)

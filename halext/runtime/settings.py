@@ -98,10 +98,39 @@ class Settings(BaseSettings):
         le=65535,
         description="The port where computers dial in by ssh; open once `halext node join` was used.",
     )
+    discord_token: SecretStr | None = Field(
+        default=None, description="The Discord bot's token; `halext key set discord` keeps it encrypted instead."
+    )
+    discord_guilds: Names = Field(
+        default=(),
+        description="Comma list of Discord server ids whose commands are updated at once; empty: everywhere, in an hour.",
+    )
+    discord_alert_channel: int | None = Field(
+        default=None, gt=0, description="The id of the Discord channel that is told when a node is offline."
+    )
+    discord_api_base: str | None = Field(default=None, description="Another address for Discord's API; for tests.")
+    discord_gateway: str | None = Field(default=None, description="Another address for Discord's gateway; for tests.")
+    telegram_token: SecretStr | None = Field(
+        default=None, description="The Telegram bot's token; `halext key set telegram` keeps it encrypted instead."
+    )
+    telegram_alert_chat: int | None = Field(
+        default=None, description="The id of the Telegram chat that is told when a node is offline."
+    )
+    telegram_api_base: str | None = Field(
+        default=None, description="Another address for Telegram's Bot API, such as a server of your own."
+    )
     url: str | None = Field(default=None, description="For the library and the command line: the halext to talk to.")
     token: SecretStr | None = Field(
         default=None, description="For the library and the command line: an API token for it."
     )
+
+    @field_validator("discord_guilds", mode="before")
+    @classmethod
+    def _split_guilds(cls, value: object) -> object:
+        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if isinstance(parts, list | tuple) and not all(str(part).isdigit() for part in parts):
+            raise ValueError("a Discord server's id is a number; turn on Developer Mode to copy it")
+        return [str(part) for part in parts] if isinstance(parts, list | tuple) else parts
 
     @field_validator("allowed_cidrs", "trusted_proxies", "node_cidrs", mode="before")
     @classmethod

@@ -45,7 +45,7 @@ async def follow(visit: Visit) -> ASGIApp:
     """GET /hx/answers/{id}. Answers 404 for one that is not there, or not the caller's."""
     events = visit.app.answers.follow(visit.caller, TurnId(_number(visit)), _after(visit))
     first = await anext(events)  # raises before any header goes out
-    return _Stream(visit, first, cast("AsyncGenerator[Event, None]", events))
+    return _Stream(visit, first, events)
 
 
 def _number(visit: Visit) -> int:

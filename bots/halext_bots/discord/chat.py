@@ -1,0 +1,107 @@
+"""One channel or direct chat on Discord, as the outbox uses it."""
+
+from __future__ import annotations
+
+import aiohttp
+import discord
+
+from halext_bots.discord.content import Content
+from halext_bots.discord.failures import EXPIRED_TOKEN, TOO_OLD_TO_EDIT, UNKNOWN_INTERACTION, translated
+from halext_bots.shared.outbox import Flooded, Gone, Refused
+
+NOBODY = discord.AllowedMentions.none()
+FAILURES = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
+NOT_FOUND, FORBIDDEN, BAD_REQUEST, TOO_MANY = 404, 403, 400, 429
+
+
+class DiscordChat:
+    """Sends, edits and takes away. Fulfils `outbox.Chat`."""
+
+    def __init__(self, client: discord.Client, channel_id: int) -> None:
+        self._channel = client.get_partial_messageable(channel_id)
+
+    async def send(self, body: Content, *, key: str) -> str:
+        """Post it; the message's id. Discord knows the key, so that a repeat after a lost answer is seen once."""
+        try:
+            if body.interaction is not None and (ref := await self._respond(body.interaction, body)) is not None:
+                return ref
+            return str((await self._send(body, key)).id)
+        except FAILURES as error:
+            raise _failure(error) from None
+
+    async def edit(self, ref: str, body: Content) -> None:
+        """Write over a message."""
+        message = self._channel.get_partial_message(int(ref))
+        try:
+            await message.edit(content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY)
+        except FAILURES as error:
+            raise _failure(error) from None
+
+    async def delete(self, ref: str) -> None:
+        """Take a message away."""
+        try:
+            await self._channel.get_partial_message(int(ref)).delete()
+        except FAILURES as error:
+            raise _failure(error) from None
+
+    async def typing(self) -> None:
+        """Show that something is being written."""
+        try:
+            await self._channel.typing()
+        except FAILURES as error:
+            raise _failure(error) from None
+
+    async def _send(self, body: Content, key: str) -> discord.Message:
+        reference = None
+        if body.reply_to is not None:
+            reference = discord.MessageReference(
+                message_id=body.reply_to, channel_id=self._channel.id, fail_if_not_exists=False
+            )
+        return await self._channel.send(
+            body.text or None,
+            nonce=key,
+            view=body.view() or discord.utils.MISSING,
+            files=body.uploads(),
+            reference=reference,
+            mention_author=False,
+            allowed_mentions=NOBODY,
+            suppress_embeds=True,
+        )
+
+    async def _respond(self, interaction: discord.Interaction, body: Content) -> str | None:
+        """Answer a command in its own place; None when it is too late for that, and the channel has to do."""
+        view = body.view() or discord.utils.MISSING
+        try:
+            if interaction.response.is_done():
+                edited = await interaction.edit_original_response(
+                    content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY
+                )
+                return str(edited.id)
+            answered = await interaction.response.send_message(
+                body.text,
+                view=view,
+                files=body.uploads(),
+                ephemeral=body.is_quiet,
+                allowed_mentions=NOBODY,
+                suppress_embeds=True,
+            )
+            return str(answered.message_id)
+        except discord.HTTPException as error:
+            if error.code in {UNKNOWN_INTERACTION, EXPIRED_TOKEN}:
+                return None
+            raise
+
+
+def _failure(error: Exception) -> Exception:
+    """What the outbox is told."""
+    match error:
+        case discord.RateLimited():
+            return Flooded(error.retry_after)
+        case discord.HTTPException() if error.status == TOO_MANY:
+            return Flooded(1.0)
+        case discord.HTTPException() if error.status in {NOT_FOUND, FORBIDDEN} or error.code == TOO_OLD_TO_EDIT:
+            return Gone()
+        case discord.HTTPException() if error.status == BAD_REQUEST:
+            return Refused(f"code {error.code}")
+        case _:
+            return translated(error)

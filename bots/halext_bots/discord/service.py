@@ -1,0 +1,25 @@
+"""The Discord bot as a part of `halext up`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from halext.runtime.app import App
+from halext_bots.shared.keeping import Connected, Keeper
+
+
+class DiscordService:
+    """Runs the bot whenever there is a token. Its library is loaded with the first one: it costs 25 MB."""
+
+    name = "discord"
+    extra = "discord"
+
+    async def run(self, app: App, ready: Callable[[str], None]) -> None:
+        """Serve people on Discord until cancelled."""
+
+        async def bot(token: str, connected: Connected) -> None:
+            from halext_bots.discord.bot import run
+
+            await run(app, token, connected)
+
+        await Keeper(app, self.name, ready).run(bot)

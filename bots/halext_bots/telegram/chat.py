@@ -1,0 +1,120 @@
+"""One chat on Telegram, as the outbox uses it."""
+
+from __future__ import annotations
+
+from telegram import Bot, InputFile, LinkPreviewOptions, Message, ReplyParameters
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
+
+from halext.commands.attachments import is_picture
+from halext.commands.types import File
+from halext_bots.shared.outbox import Flooded, Gone, Refused
+from halext_bots.telegram.content import Content
+from halext_bots.telegram.failures import seconds, translated
+
+CAPTION_MAX = 1_024
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message_id_invalid",
+    "chat not found",
+    "not enough rights",
+)
+"""What Telegram says, in lower case, of a message or a chat that is not there for us any more."""
+
+
+class TelegramChat:
+    """Sends, edits and takes away. Fulfils `outbox.Chat`."""
+
+    def __init__(self, bot: Bot, chat_id: int, thread_id: int | None) -> None:
+        self._bot = bot
+        self._chat_id = chat_id
+        self._thread_id = thread_id
+
+    async def send(self, body: Content, *, key: str) -> str:
+        """Post it; the name of the message. Telegram knows no keys, so a repeat after a lost answer may be seen twice."""
+        del key
+        try:
+            return str((await self._send(body)).message_id)
+        except TelegramError as error:
+            raise _failure(error) from None
+
+    async def edit(self, ref: str, body: Content) -> None:
+        """Write over a message. With files it becomes a new message, and the old one goes."""
+        try:
+            if body.files:
+                await self._send(body)
+                await self._bot.delete_message(self._chat_id, int(ref))
+                return
+            await self._bot.edit_message_text(
+                body.body.text,
+                self._chat_id,
+                int(ref),
+                entities=body.entities,
+                reply_markup=body.keyboard,
+                link_preview_options=NO_PREVIEW,
+            )
+        except TelegramError as error:
+            if "message is not modified" not in str(error).lower():
+                raise _failure(error) from None
+
+    async def delete(self, ref: str) -> None:
+        """Take a message away."""
+        try:
+            await self._bot.delete_message(self._chat_id, int(ref))
+        except TelegramError as error:
+            raise _failure(error) from None
+
+    async def typing(self) -> None:
+        """Show that something is being written."""
+        try:
+            await self._bot.send_chat_action(self._chat_id, ChatAction.TYPING, message_thread_id=self._thread_id)
+        except TelegramError as error:
+            raise _failure(error) from None
+
+    async def _send(self, body: Content) -> Message:
+        if not body.files:
+            return await self._text(body)
+        *others, last = body.files
+        for file in others:
+            await self._file(file, None)
+        if len(body.body.text) <= CAPTION_MAX:
+            return await self._file(last, body)
+        await self._file(last, None)
+        return await self._text(body)
+
+    async def _text(self, body: Content) -> Message:
+        return await self._bot.send_message(
+            self._chat_id,
+            body.body.text,
+            entities=body.entities,
+            reply_markup=body.keyboard,
+            link_preview_options=NO_PREVIEW,
+            message_thread_id=self._thread_id,
+            reply_parameters=_reply(body),
+        )
+
+    async def _file(self, file: File, caption: Content | None) -> Message:
+        upload = InputFile(file.data, filename=file.name)
+        words = {} if caption is None else {"caption": caption.body.text, "caption_entities": caption.entities}
+        keyboard = None if caption is None else caption.keyboard
+        send = self._bot.send_photo if is_picture(file.data) else self._bot.send_document
+        return await send(self._chat_id, upload, reply_markup=keyboard, message_thread_id=self._thread_id, **words)
+
+
+def _reply(body: Content) -> ReplyParameters | None:
+    return None if body.reply_to is None else ReplyParameters(body.reply_to, allow_sending_without_reply=True)
+
+
+def _failure(error: TelegramError) -> Exception:
+    """What the outbox is told. Texts of errors are left out where they could hold anything of ours."""
+    match error:
+        case RetryAfter():
+            return Flooded(seconds(error))
+        case Forbidden() | ChatMigrated():
+            return Gone()
+        case BadRequest():
+            return Gone() if any(text in str(error).lower() for text in GONE) else Refused(str(error))
+        case _:
+            return translated(error)
