@@ -33,7 +33,22 @@ _OPENAI = frozenset(
         ("POST", "/v1/embeddings"),
     }
 )
-ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {"ollama": _OLLAMA, "openai": _OPENAI, "halext": _OLLAMA}
+_AUTOMATIC1111 = frozenset(
+    {
+        ("GET", "/sdapi/v1/options"),
+        ("GET", "/sdapi/v1/sd-models"),
+        ("GET", "/sdapi/v1/progress?skip_current_image=true"),
+        ("POST", "/sdapi/v1/txt2img"),
+        ("POST", "/sdapi/v1/interrupt"),
+        ("POST", "/internal/progress"),
+    }
+)
+ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {
+    "ollama": _OLLAMA,
+    "openai": _OPENAI,
+    "automatic1111": _AUTOMATIC1111,
+    "halext": _OLLAMA,
+}
 
 _HX_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _SEGMENT = r"/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~:@+,-]+"
