@@ -146,13 +146,6 @@ class Painter(Protocol):
         """Ask for the end of this job, and of no other. After "not_begun" ask again: such a wish is not remembered."""
 
 
-class Painters(Protocol):
-    """Finds the painter for a kind."""
-
-    def __call__(self, kind: Kind, /) -> Painter | None:
-        """The painter that speaks `kind`; None where that kind makes no pictures."""
-
-
 class Reveal(Protocol):
     """Opens the secret request headers of an endpoint; handed to drivers so that no edge knows the vault."""
 

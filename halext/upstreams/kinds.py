@@ -12,7 +12,7 @@ from halext.dialects.ollama import listing as ollama_listing
 from halext.dialects.openai import listing as openai_listing
 from halext.errors import BadAnswer, UpstreamError
 from halext.types import Clock, Kind
-from halext.upstream import Driver, Drivers, Endpoint, Painter, Painters
+from halext.upstream import Driver, Drivers, Endpoint, Painter
 from halext.upstreams.automatic1111 import Automatic1111Driver, Automatic1111Painter
 from halext.upstreams.http import PROBE, Answer, Door
 from halext.upstreams.ollama import OllamaDriver
@@ -47,14 +47,9 @@ def drivers(door: Door) -> Drivers:
     return driver_for
 
 
-def painters(door: Door, clock: Clock) -> Painters:
+def painters(door: Door, clock: Clock) -> Mapping[Kind, Painter]:
     """One painter per kind that makes pictures, all through `door`."""
-    made: Mapping[Kind, Painter] = {"automatic1111": Automatic1111Painter(door, clock)}
-
-    def painter_for(kind: Kind) -> Painter | None:
-        return made.get(kind)
-
-    return painter_for
+    return {"automatic1111": Automatic1111Painter(door, clock)}
 
 
 async def detect(door: Door, endpoint: Endpoint) -> Kind:
