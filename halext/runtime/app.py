@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.chat.places import Places
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
+    from halext.images.studio import Studio
     from halext.nodes.prober import Prober
     from halext.nodes.registry import Registry
     from halext.runtime.background import Background
@@ -51,6 +52,7 @@ class App(Fleet):
     answers: Answers
     places: Places
     desk: Desk
+    studio: Studio
     roster: TunnelStore
     tunnels: Tunnels
     lock: DataDirLock

@@ -23,6 +23,7 @@ from halext.chat.places import Places
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
 from halext.gateway.dispatch import Gateway, Options
+from halext.images.studio import Studio
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Timings, Usage
 from halext.nodes.registry import Registry
 from halext.nodes.types import Node
@@ -203,6 +204,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         answers=Answers(scope, gateway, clock, background.spawn),
         places=Places(scope),
         desk=Desk(scope, gateway, clock),
+        studio=Studio(registry=registry, painters={}, clock=clock, spawn=background.spawn, records=gateway.records),
         roster=TunnelStore(scope),
         tunnels=Tunnels(),
         settings=settings,
