@@ -101,14 +101,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
-        gateway = Gateway(
-            registry=registry,
-            drivers=drivers(door),
-            clock=clock,
-            ledger=ledger,
-            options=gateway_options(settings),
-            look_again=look_again,
-        )
+        gateway = _gateway(settings, registry, door, clock, ledger, look_again)
         yield App(
             clock=clock,
             door=door,
@@ -149,6 +142,24 @@ def _look_again(prober: Prober, background: Background) -> Callable[[EndpointId]
         background.spawn(prober.look(endpoint), f"look at {endpoint}")
 
     return look_again
+
+
+def _gateway(
+    settings: Settings,
+    registry: Registry,
+    door: Door,
+    clock: Clock,
+    ledger: UsageLedger,
+    look_again: Callable[[EndpointId], None],
+) -> Gateway:
+    return Gateway(
+        registry=registry,
+        drivers=drivers(door),
+        clock=clock,
+        ledger=ledger,
+        options=gateway_options(settings),
+        look_again=look_again,
+    )
 
 
 def _studio(
