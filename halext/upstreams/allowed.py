@@ -50,6 +50,10 @@ ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {
     "halext": _OLLAMA,
 }
 
+ONCE = frozenset({("POST", "/sdapi/v1/txt2img"), ("POST", "/sdapi/v1/interrupt")})
+"""Never asked a second time when a connection breaks and nobody knows whether the server has read the first one: it
+would make the pictures twice, or stop the job of somebody else."""
+
 _HX_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _SEGMENT = r"/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~:@+,-]+"
 _HX_PATH = re.compile(rf"/hx(?:{_SEGMENT})+(?:\?[A-Za-z0-9._~:@+,=&%-]*)?")
@@ -61,3 +65,10 @@ def is_allowed(kind: Kind, method: str, path: str) -> bool:
     if (method, path) in ALLOWED[kind]:
         return True
     return kind == "halext" and method in _HX_METHODS and _HX_PATH.fullmatch(path) is not None
+
+
+def is_repeatable(kind: Kind, method: str, path: str) -> bool:
+    """Whether it does no harm when the server gets this twice; another halext is changed by most that is no GET."""
+    if kind == "halext" and path.startswith("/hx/"):
+        return method == "GET"
+    return (method, path) not in ONCE

@@ -128,13 +128,23 @@ async def test_a_model_that_is_gone(painter: Automatic1111Painter, fake: FakeAut
 async def test_failures_keep_their_kind(
     painter: Automatic1111Painter, fake: FakeAutomatic1111, step: Any, fault: dict[str, Any], error: type[UpstreamError]
 ) -> None:
-    # More than once, since the door asks again where a connection that had been idle breaks.
-    fake.faults.at(step, times=5, **fault)
+    fake.faults.at(step, times=1 if step != "connect" else 5, **fault)
     with pytest.raises(UpstreamError) as caught:
         await painter.paint(on(fake), WISH, JOB, deaf)
     fake.faults.clear()
     assert (type(caught.value), caught.value.node) == (error, "pc")
     assert await painter.paint(on(fake), WISH, RequestId("job-2"), deaf)
+
+
+async def test_a_job_is_never_sent_twice(painter: Automatic1111Painter, fake: FakeAutomatic1111) -> None:
+    """The list of models has left a connection that is kept alive, and it is cut after the job has gone out on it."""
+    fake.faults.at(2, "reset")
+    with pytest.raises(Unreachable):
+        await painter.paint(on(fake), replace(WISH, steps=50), JOB, deaf)
+    assert len(fake.timeline.of("arrival")) == 1
+    sent = [request.path for request in fake.requests]
+    assert sent.count("/sdapi/v1/txt2img") == 1
+    assert sent[0] == "/sdapi/v1/sd-models"
 
 
 async def test_what_the_server_refuses(painter: Automatic1111Painter, fake: FakeAutomatic1111) -> None:
