@@ -17,6 +17,7 @@ HalextError
 ├── CapacityError
 │   ├── NoNodeOnline
 │   ├── NoNodeHasModel
+│   ├── NoNodeMakesPictures
 │   └── AllBusy
 ├── UpstreamError
 │   ├── Unreachable
@@ -30,6 +31,7 @@ HalextError
 ├── StateError
 │   ├── AlreadyExists
 │   ├── Conflict
+│   ├── Cancelled
 │   ├── AlreadyRunning
 │   ├── PortInUse
 │   ├── SchemaMismatch
@@ -182,6 +184,12 @@ class NoNodeHasModel(CapacityError):
     code = "no_node_has_model"
 
 
+class NoNodeMakesPictures(CapacityError):
+    """No node makes pictures; add one with Stable Diffusion: `halext node add pc http://pc:7860`."""
+
+    code = "no_node_makes_pictures"
+
+
 class AllBusy(CapacityError):
     """Every node that could answer is busy; try again in a moment."""
 
@@ -288,6 +296,12 @@ class Conflict(StateError):
     """Someone else changed this in the meantime; look again and repeat."""
 
     code = "conflict"
+
+
+class Cancelled(StateError):
+    """This was cancelled before it was finished."""
+
+    code = "cancelled"
 
 
 class AlreadyRunning(StateError):

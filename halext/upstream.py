@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
-from halext.types import Capability, EndpointId, Json, Kind, ModelName, NodeName, SecretRef
+from halext.pictures import Picture, Recipe, Tell
+from halext.types import Capability, EndpointId, Json, Kind, ModelName, NodeName, RequestId, SecretRef
 
 Via = Literal["direct", "tunnel"]
 """How an endpoint is reached: at its address, or through the ssh connection that its computer keeps open to us."""
@@ -122,6 +123,27 @@ class Drivers(Protocol):
 
     def __call__(self, kind: Kind, /) -> Driver:
         """The driver that speaks `kind`."""
+
+
+Stopping = Literal["stopping", "not_begun", "cannot"]
+"""Whether a server stops a job: after its next step; not yet, since it has not begun it; or never."""
+
+
+class Painter(Protocol):
+    """Makes pictures on one kind of server. Both methods raise what `Driver`'s do.
+
+    A job is known to the server by the request's id, so that its progress and its end are never those of another one.
+    """
+
+    async def paint(self, endpoint: Endpoint, recipe: Recipe, job: RequestId, tell: Tell) -> tuple[Picture, ...]:
+        """The pictures of a recipe that names a model of this endpoint; `tell` hears of the progress meanwhile.
+
+        Raises `ModelMissing` also where the server quietly took another model. Cancelling this leaves the job to the
+        server, which may go on with it: `stop` ends it. A job that was stopped returns what there is of it.
+        """
+
+    async def stop(self, endpoint: Endpoint, job: RequestId) -> Stopping:
+        """Ask for the end of this job, and of no other. After "not_begun" ask again: such a wish is not remembered."""
 
 
 class Reveal(Protocol):

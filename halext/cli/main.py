@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from halext._version import __version__
-from halext.cli import ask, chat, db, doctor, embed, key, models, node, task, token, up, user
+from halext.cli import ask, chat, db, doctor, embed, imagine, key, models, node, task, token, up, user
 from halext.cli.house import Invocation
 from halext.cli.output import err, one_line, out
 from halext.errors import BadRequest, HalextError, InvalidInput, InvalidSetting
@@ -32,6 +32,7 @@ app = typer.Typer(
 USE, RUN, KEEP = "Use your fleet", "Run halext", "Look after it"
 app.command("ask", epilog=ask.EXAMPLES, rich_help_panel=USE)(ask.ask)
 app.command("chat", rich_help_panel=USE)(chat.chat)
+app.command("imagine", epilog=imagine.EXAMPLES, rich_help_panel=USE)(imagine.imagine)
 app.command("embed", epilog=embed.EXAMPLES, rich_help_panel=USE)(embed.embed)
 app.command("models", rich_help_panel=USE)(models.models)
 app.add_typer(task.app, name="task", rich_help_panel=USE)

@@ -34,7 +34,8 @@ def add(
     name: Annotated[str, typer.Argument(help="What you call the machine, such as `mac`.")],
     urls: Annotated[list[str], typer.Argument(metavar="URL", help="Where its servers listen.")],
     kind: Annotated[
-        Literal["auto", "ollama", "openai", "halext"], typer.Option(help="What the server speaks; auto finds out.")
+        Literal["auto", "ollama", "openai", "automatic1111", "halext"],
+        typer.Option(help="What the server speaks; auto finds out."),
     ] = "auto",
     header: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help=HEADERS_HELP)] = None,
     slots: Annotated[

@@ -41,7 +41,7 @@ class Record:
     caller: Caller
     model: ModelName
     started_at: float
-    kind: Literal["chat", "completion", "embed"]
+    kind: Literal["chat", "completion", "embed", "image"]
     node: NodeName | None = None
     endpoint: EndpointId | None = None
     choices: list[Choice] = field(default_factory=list)

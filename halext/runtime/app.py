@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.chat.showings.store import ShowingStore
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
+    from halext.images.studio import Studio
     from halext.nodes.prober import Prober
     from halext.nodes.registry import Registry
     from halext.runtime.background import Background
@@ -57,6 +58,7 @@ class App(Fleet):
     showings: Callable[[str], ShowingStore]
     """What a platform's door shows, by the platform's name."""
     desk: Desk
+    studio: Studio
     roster: TunnelStore
     tunnels: Tunnels
     lock: DataDirLock

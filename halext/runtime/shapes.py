@@ -39,7 +39,7 @@ class AddNode(Params, frozen=True):
 
     name: str
     urls: list[str]
-    kind: Literal["auto", "ollama", "openai", "halext"] = "auto"
+    kind: Literal["auto", "ollama", "openai", "automatic1111", "halext"] = "auto"
     headers: dict[str, str] = field(default_factory=dict)
     """Sent with every request to these endpoints; stored encrypted, never shown again."""
     slots: int | None = None

@@ -50,6 +50,14 @@ def parse_size(text: str) -> int:
     return size
 
 
+def parse_picture_size(text: str) -> tuple[int, int]:
+    """Width and height in `512x768`, in pixels."""
+    found = re.fullmatch(r"(\d{1,5}) *[x×] *(\d{1,5})", text.strip().casefold(), re.ASCII)
+    if found is None:
+        raise ValueError(f"{text!r} is no size of a picture; write it like 512x768.")
+    return int(found[1]), int(found[2])
+
+
 def show_duration(seconds: float) -> str:
     """A duration in the unit that suits it: `12 ms`, `3.4 s`, `5 min`, `2.5 h`, `30 d`."""
     if seconds < 1:

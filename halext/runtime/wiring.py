@@ -6,7 +6,7 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
+from halext.images.studio import Studio
 from halext.nodes.prober import Prober
 from halext.nodes.registry import Registry
 from halext.nodes.store import NodeStore
@@ -41,7 +42,7 @@ from halext.tunnel.store import TunnelStore
 from halext.types import Clock, EndpointId, NodeName
 from halext.upstreams.address import is_literal
 from halext.upstreams.http import Door
-from halext.upstreams.kinds import drivers
+from halext.upstreams.kinds import drivers, painters
 from halext.vault.box import Vault
 from halext.vault.cipher import Cipher
 from halext.vault.store import SecretStore
@@ -102,14 +103,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         background.spawn(ledger.run(), "usage ledger")
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
-        gateway = Gateway(
-            registry=registry,
-            drivers=drivers(door),
-            clock=clock,
-            ledger=ledger,
-            options=gateway_options(settings),
-            look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
-        )
+        look_again = _look_again(prober, background)
+        gateway = _gateway(settings, registry, door, clock, ledger, look_again)
         yield App(
             clock=clock,
             door=door,
@@ -127,6 +122,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             places=Places(scope),
             showings=partial(ShowingStore, scope),
             desk=Desk(scope, gateway, clock),
+            studio=_studio(gateway, registry, door, clock, ledger, background, look_again),
             roster=roster,
             tunnels=tunnels,
             lock=lock,
@@ -141,6 +137,53 @@ def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> D
         node_cidrs=settings.node_cidrs,
         own=own_places(settings),
         open_channel=tunnels.open_channel,
+    )
+
+
+def _look_again(prober: Prober, background: Background) -> Callable[[EndpointId], None]:
+    """What the rooms call when a failure makes a look at an endpoint worth while."""
+
+    def look_again(endpoint: EndpointId) -> None:
+        background.spawn(prober.look(endpoint), f"look at {endpoint}")
+
+    return look_again
+
+
+def _gateway(
+    settings: Settings,
+    registry: Registry,
+    door: Door,
+    clock: Clock,
+    ledger: UsageLedger,
+    look_again: Callable[[EndpointId], None],
+) -> Gateway:
+    return Gateway(
+        registry=registry,
+        drivers=drivers(door),
+        clock=clock,
+        ledger=ledger,
+        options=gateway_options(settings),
+        look_again=look_again,
+    )
+
+
+def _studio(
+    gateway: Gateway,
+    registry: Registry,
+    door: Door,
+    clock: Clock,
+    ledger: UsageLedger,
+    background: Background,
+    look_again: Callable[[EndpointId], None],
+) -> Studio:
+    return Studio(
+        registry=registry,
+        painters=painters(door, clock),
+        clock=clock,
+        spawn=background.spawn,
+        records=gateway.records,
+        ledger=ledger,
+        look_again=look_again,
     )
 
 

@@ -19,9 +19,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Scheme = Literal["http", "https"]
 
-DEFAULT_PORTS = {"auto": 11434, "ollama": 11434, "openai": 8080, "halext": 8484}
-"""The port meant by a bare host name: Ollama's, llama.cpp's and our own. With a scheme it is 80 or 443, as Ollama's
-own OLLAMA_HOST has it."""
+DEFAULT_PORTS = {"auto": 11434, "ollama": 11434, "openai": 8080, "automatic1111": 7860, "halext": 8484}
+"""The port meant by a bare host name: Ollama's, llama.cpp's, Stable Diffusion's and our own. With a scheme it is 80 or
+443, as Ollama's own OLLAMA_HOST has it."""
 
 
 def _networks(*texts: str) -> tuple[Network, ...]:

@@ -19,8 +19,9 @@ Open = Callable[[Receiver], Awaitable[Channel]]
 class ChannelConnector(aiohttp.BaseConnector):
     """Makes each connection by opening a channel. Overrides what aiohttp's own connectors do, and nothing else."""
 
-    def __init__(self, open_: Open, *, keepalive_s: float) -> None:
-        super().__init__(limit=0, keepalive_timeout=keepalive_s)
+    def __init__(self, open_: Open, *, keepalive_s: float | None) -> None:
+        """`keepalive_s` None: no connection is used twice."""
+        super().__init__(limit=0, keepalive_timeout=keepalive_s, force_close=keepalive_s is None)
         self._open = open_
 
     async def _create_connection(self, *_details: object) -> ResponseHandler:

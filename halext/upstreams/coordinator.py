@@ -41,6 +41,8 @@ _FAILURE = msgspec.json.Decoder(_Failure)
 _EXTENDED = msgspec.json.Decoder(_Extended)
 _JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 _FINE = range(200, 300)
+MAX_ANSWER = 48 * 1024 * 1024
+"""Bytes of an answer: as much as the pictures of one job may have, in base64. It is our own server that sends them."""
 
 
 class Coordinator:
@@ -90,7 +92,9 @@ class Coordinator:
         return stream_answer(self._door, self._endpoint, path, body, reader, headers=_pin(node), refusal=parse_error)
 
     async def _request(self, method: str, path: str, body: bytes | None = None, node: NodeName | None = None) -> bytes:
-        answer = await self._door.request(self._endpoint, method, path, json=body, headers=_pin(node), deadlines=CALL)
+        answer = await self._door.request(
+            self._endpoint, method, path, json=body, headers=_pin(node), deadlines=CALL, max_body=MAX_ANSWER
+        )
         if answer.status not in _FINE:
             raise parse_error(answer.status, answer.body, answer.headers.get("retry-after"))
         return answer.body

@@ -22,7 +22,7 @@ from halext.errors import BadAnswer, HalextError, InvalidInput, TimedOut, Unreac
 from halext.types import Clock, EndpointId
 from halext.upstream import Channel, Endpoint, OpenChannel, Receiver, Reveal, Via
 from halext.upstreams.address import Place, Rule, networks, only, pinned, place, refusal, unwrapped_text
-from halext.upstreams.allowed import is_allowed
+from halext.upstreams.allowed import is_allowed, is_repeatable
 from halext.upstreams.channel import ChannelConnector
 from halext.upstreams.secrets import SecretHeaders
 
@@ -36,6 +36,8 @@ READ_BUFFER = 64 * 1024
 """aiohttp stops reading a socket when twice this much waits for us: what a stream may hold in memory."""
 KEEP_ALIVE_S = 4.0
 """An idle connection is dropped before llama.cpp's server, which waits 5 s, drops it under a request."""
+_KEPT_S = (KEEP_ALIVE_S, None)
+"""Of the connections that are used again, and of those that are not."""
 _STATUSES, _REDIRECTS = range(200, 600), range(300, 400)
 _PLAIN = {"accept-encoding": "identity"}
 
@@ -161,7 +163,8 @@ class Door:
         """Close an endpoint's connections, running ones too, and drop what is remembered of it."""
         self._secrets.forget(endpoint_id)
         if line := self._lines.pop(endpoint_id, None):
-            await line.session.close()
+            await line.kept.close()
+            await line.fresh.close()
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -178,7 +181,8 @@ class Door:
             async with asyncio.timeout_at(limit):
                 secret = await self._secrets.headers(endpoint)
                 line = await self._line(endpoint)
-                response = await _send(line, call, secret, deadlines.connect_s)
+                session = line.kept if is_repeatable(endpoint.kind, call.method, call.path) else line.fresh
+                response = await _send(session, line.place.url, call, secret, deadlines.connect_s)
         try:
             _check_head(endpoint, response)
             yield Stream(endpoint, response, limit, deadlines.gap_s)
@@ -207,14 +211,15 @@ class Door:
             raise _unreachable(endpoint, "is behind a tunnel, and nothing here receives tunnels.")
         return await self._open_channel(endpoint, receiver)
 
-    def _connect(self, endpoint: Endpoint) -> tuple[Place, aiohttp.ClientSession]:
+    def _connect(self, endpoint: Endpoint) -> tuple[Place, aiohttp.ClientSession, aiohttp.ClientSession]:
         spot = place(endpoint.url)
         if endpoint.via == "tunnel":
-            return spot, _session(ChannelConnector(partial(self.channel, endpoint), keepalive_s=KEEP_ALIVE_S))
+            opening = partial(self.channel, endpoint)
+            return spot, *(_session(ChannelConnector(opening, keepalive_s=kept_s)) for kept_s in _KEPT_S)
         resolver = _CheckedResolver(endpoint, spot, self.rule_for(endpoint), self._resolve)
         if spot.literal is not None:
             resolver.check(str(spot.literal))  # aiohttp asks no resolver for these
-        return spot, _session(_tcp(resolver, self._tls))
+        return spot, *(_session(_tcp(resolver, self._tls, kept_s)) for kept_s in _KEPT_S)
 
 
 class Stream:
@@ -279,7 +284,11 @@ class _Line:
 
     key: tuple[str, tuple[str, ...], bool, Via]
     place: Place
-    session: aiohttp.ClientSession
+    kept: aiohttp.ClientSession
+    """Its connections are used again."""
+    fresh: aiohttp.ClientSession
+    """Each of its requests has a connection of its own: for what must not be sent twice. An idle connection that breaks
+    under a request leaves open whether the server has read it."""
 
 
 class _CheckedResolver(AbstractResolver):
@@ -322,12 +331,13 @@ async def _note(_session: aiohttp.ClientSession, context: SimpleNamespace, param
     context.trace_request_ctx.reused = isinstance(params, aiohttp.TraceConnectionReuseconnParams)
 
 
-def _tcp(resolver: AbstractResolver, tls: ssl.SSLContext | None) -> aiohttp.TCPConnector:
+def _tcp(resolver: AbstractResolver, tls: ssl.SSLContext | None, kept_s: float | None) -> aiohttp.TCPConnector:
     return aiohttp.TCPConnector(
         limit=0,  # how many requests an endpoint gets is the gateway's to say
         resolver=resolver,
         use_dns_cache=False,
-        keepalive_timeout=KEEP_ALIVE_S,
+        keepalive_timeout=kept_s,
+        force_close=kept_s is None,
         ssl=tls or True,
     )
 
@@ -346,15 +356,17 @@ def _session(connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
     )
 
 
-async def _send(line: _Line, call: _Call, secret: Mapping[str, str], connect_s: float) -> aiohttp.ClientResponse:
+async def _send(
+    session: aiohttp.ClientSession, url: str, call: _Call, secret: Mapping[str, str], connect_s: float
+) -> aiohttp.ClientResponse:
     """The answer's head. Asked once more when an idle connection turns out to have been closed by the node."""
     timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s)
     while True:
         trip = _Trip()
         try:
-            return await line.session.request(
+            return await session.request(
                 call.method,
-                line.place.url + call.path,
+                url + call.path,
                 headers=call.all_headers(secret),
                 data=call.json,
                 allow_redirects=False,

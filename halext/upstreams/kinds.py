@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
+from halext.dialects import automatic1111 as web_ui
 from halext.dialects import failures
 from halext.dialects.ollama import listing as ollama_listing
 from halext.dialects.openai import listing as openai_listing
 from halext.errors import BadAnswer, UpstreamError
-from halext.types import Kind
-from halext.upstream import Driver, Drivers, Endpoint
+from halext.types import Clock, Kind
+from halext.upstream import Driver, Drivers, Endpoint, Painter
+from halext.upstreams.automatic1111 import Automatic1111Driver, Automatic1111Painter
 from halext.upstreams.http import PROBE, Answer, Door
 from halext.upstreams.ollama import OllamaDriver
 from halext.upstreams.openai import OpenAIDriver
 from halext.upstreams.streaming import at, naming
 
-_QUESTIONS: Mapping[Kind, str] = {"halext": "/hx/me", "ollama": "/api/version", "openai": "/v1/models"}
-"""What each kind is asked. halext is asked first, since it answers the questions of the others too."""
+_QUESTIONS: Mapping[Kind, str] = {
+    "halext": "/hx/me",
+    "automatic1111": "/sdapi/v1/options",
+    "ollama": "/api/version",
+    "openai": "/v1/models",
+}
+"""What each kind is asked. halext is asked first, since it answers the questions of the others too; servers of pictures
+before those of texts, since some of them list their models as OpenAI does."""
 
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -26,12 +34,22 @@ _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 def drivers(door: Door) -> Drivers:
     """One driver per kind, all through `door`."""
     ollama = OllamaDriver(door)
-    made: Mapping[Kind, Driver] = {"ollama": ollama, "openai": OpenAIDriver(door), "halext": ollama}
+    made: Mapping[Kind, Driver] = {
+        "ollama": ollama,
+        "openai": OpenAIDriver(door),
+        "automatic1111": Automatic1111Driver(door),
+        "halext": ollama,
+    }
 
     def driver_for(kind: Kind) -> Driver:
         return made[kind]
 
     return driver_for
+
+
+def painters(door: Door, clock: Clock) -> Mapping[Kind, Painter]:
+    """One painter per kind that makes pictures, all through `door`."""
+    return {"automatic1111": Automatic1111Painter(door, clock)}
 
 
 async def detect(door: Door, endpoint: Endpoint) -> Kind:
@@ -54,15 +72,21 @@ async def detect(door: Door, endpoint: Endpoint) -> Kind:
     raise at(endpoint, BadAnswer(_stranger(answer)))
 
 
+_PARSERS: Mapping[Kind, Callable[[bytes], object]] = {
+    "automatic1111": web_ui.parse_options,
+    "ollama": ollama_listing.parse_version,
+    "openai": openai_listing.parse_models,
+}
+
+
 def _is(kind: Kind, answer: Answer) -> bool:
     """Whether this is how a server of that kind answers its question."""
     if kind == "halext":  # its own mark is on every answer, whoever asks
         return "x-halext-request" in answer.headers
-    parse = ollama_listing.parse_version if kind == "ollama" else openai_listing.parse_models
     if answer.status != HTTPStatus.OK:
         return False
     try:
-        parse(answer.body)
+        _PARSERS[kind](answer.body)
     except BadAnswer:
         return False
     return True
@@ -72,5 +96,5 @@ def _stranger(answer: Answer | None) -> str:
     status = f" (GET {_QUESTIONS['openai']}: status {answer.status})" if answer else ""
     return (
         f"This address answers, but neither as Ollama nor as an OpenAI-like server{status}; "
-        "check the port, or name the kind with --kind."
+        "check the port, or name the kind with --kind. Stable Diffusion answers when it is started with --api."
     )

@@ -11,7 +11,7 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -337,6 +337,39 @@ async def test_an_idle_connection_that_the_node_closed_is_replaced(make_door: Ca
             async with door.stream(node.endpoint, "POST", "/api/chat", json=b"") as stream:
                 assert await stream.read() == b"{}"
         assert node.hits == 3
+
+
+async def test_what_must_not_be_repeated_is_sent_once(make_door: Callable[..., Door]) -> None:
+    """The node reads it on a connection that had been kept, or on a new one, and hangs up: nobody may ask again."""
+    asked: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = node.heads[-1]
+        while b"POST /sdapi/v1/txt2img" not in head:
+            writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
+            head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head)
+
+    async with node_with(script) as node:
+        door, endpoint = make_door(), replace(node.endpoint, kind="automatic1111")
+        for number in (1, 2):
+            assert (await door.request(endpoint, "GET", "/sdapi/v1/options")).status == 200
+            with pytest.raises(Unreachable, match="closed the connection"):
+                await door.request(endpoint, "POST", "/sdapi/v1/txt2img", json=b"", deadlines=QUICK)
+            assert len(asked) == number
+        assert node.hits == 3  # one that is kept, and one for each that must not be repeated
+
+
+async def test_what_is_sent_once_leaves_no_connection_behind(make_door: Callable[..., Door]) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        await reader.read()
+
+    async with node_with(script) as node:
+        endpoint = replace(node.endpoint, kind="automatic1111")
+        await make_door().request(endpoint, "POST", "/sdapi/v1/interrupt", json=b"")
+        async with asyncio.timeout(5):
+            await node.gone.wait()
 
 
 async def test_connections_are_reused_and_forgotten(make_door: Callable[..., Door]) -> None:

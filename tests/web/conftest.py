@@ -26,6 +26,7 @@ from halext.chat.showings.store import ShowingStore
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
 from halext.gateway.dispatch import Gateway, Options
+from halext.images.studio import Studio
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Timings, Usage
 from halext.nodes.registry import Registry
 from halext.nodes.types import Node
@@ -209,6 +210,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         places=Places(scope),
         showings=partial(ShowingStore, scope),
         desk=Desk(scope, gateway, clock),
+        studio=Studio(registry=registry, painters={}, clock=clock, spawn=background.spawn, records=gateway.records),
         roster=TunnelStore(scope),
         tunnels=Tunnels(),
         settings=settings,

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from halext.runtime.app import App
 from halext_web import health, session
-from halext_web.api import answers, hx, ollama, openai, openapi
+from halext_web.api import answers, hx, images, ollama, openai, openapi
 from halext_web.credentials import Doorkeeper
 from halext_web.frame import Frame
 from halext_web.pages import account, chat, docs, links, nodes, static, tasks
@@ -17,7 +17,10 @@ from halext_web.templates import Templates
 
 def all_routes() -> list[Route]:
     """Everything that this door answers."""
-    parts = (openai, ollama, answers, hx, session, openapi, docs, chat, nodes, tasks, links, account, static, health)
+    parts = (
+        *(openai, images, ollama, answers, hx, session, openapi),
+        *(docs, chat, nodes, tasks, links, account, static, health),
+    )
     return [entry for part in parts for entry in part.routes()]
 
 

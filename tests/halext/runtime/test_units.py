@@ -11,6 +11,7 @@ from halext.runtime.units import (
     LARGEST_BYTES,
     LONGEST_S,
     parse_duration,
+    parse_picture_size,
     parse_size,
     show_duration,
     show_size,
@@ -96,6 +97,17 @@ def test_a_duration_is_shown_in_the_unit_that_suits_it(seconds: float, text: str
 @given(st.floats(60, LONGEST_S))
 def test_a_long_duration_that_is_shown_can_be_read_again(seconds: float) -> None:
     assert parse_duration(show_duration(seconds)) == pytest.approx(seconds, rel=0.06)
+
+
+@pytest.mark.parametrize(("text", "size"), [("512x768", (512, 768)), (" 640 X 512 ", (640, 512)), ("64×64", (64, 64))])
+def test_the_size_of_a_picture(text: str, size: tuple[int, int]) -> None:
+    assert parse_picture_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "512", "512x", "x512", "-1x5", "512x512x512", "1e3x5", "٥x٥"])
+def test_what_is_no_size_of_a_picture(text: str) -> None:
+    with pytest.raises(ValueError, match="512x768"):
+        parse_picture_size(text)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ ANYWHERE = Rule(networks(["0.0.0.0/0", "::/0"]))
     [
         ("mac.local", "auto", "http://mac.local:11434"),
         ("Mac.Local", "ollama", "http://mac.local:11434"),
+        ("pc", "automatic1111", "http://pc:7860"),
         ("mac.local", "openai", "http://mac.local:8080"),
         ("vps", "halext", "http://vps:8484"),
         ("http://mac.local", "ollama", "http://mac.local:80"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halext.types import Kind
-from halext.upstreams.allowed import ALLOWED, is_allowed
+from halext.upstreams.allowed import ALLOWED, ONCE, is_allowed, is_repeatable
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -59,3 +59,13 @@ def test_an_allowed_path_has_one_meaning(tail: str) -> None:
         bare = path.partition("?")[0]
         assert not re.search(r"//|/\.{1,2}(/|$)|[%\\#\s]", bare)
         assert not re.search(r"[\s#\\]", path)
+
+
+def test_what_is_sent_once_is_what_a_server_would_do_twice() -> None:
+    assert ALLOWED["automatic1111"] >= ONCE
+    assert not is_repeatable("automatic1111", "POST", "/sdapi/v1/txt2img")
+    assert is_repeatable("automatic1111", "POST", "/internal/progress")
+    assert is_repeatable("ollama", "POST", "/api/chat")
+    assert is_repeatable("halext", "POST", "/api/chat")
+    assert is_repeatable("halext", "GET", "/hx/images/r-1?seen=3")
+    assert not any(is_repeatable("halext", method, "/hx/images") for method in ("POST", "PUT", "PATCH", "DELETE"))

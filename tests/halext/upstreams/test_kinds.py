@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from halext.errors import BadAnswer, KeyRefused, Unreachable, UpstreamError
+from halext.testing.clock import ManualClock
 from halext.testing.server import Exchange, HttpServer
 from halext.types import EndpointId, Kind, NodeName
 from halext.upstream import Endpoint
+from halext.upstreams.automatic1111 import Automatic1111Driver, Automatic1111Painter
 from halext.upstreams.http import Door
-from halext.upstreams.kinds import detect, drivers
+from halext.upstreams.kinds import detect, drivers, painters
 from halext.upstreams.ollama import OllamaDriver
 from halext.upstreams.openai import OpenAIDriver
 
@@ -40,6 +42,15 @@ async def test_openai_like_servers_are_known(door: Door, fake_openai: Start, fla
     assert await detect(door, on(fake.url)) == "openai"
 
 
+@pytest.mark.parametrize("flavour", ["a1111", "forge"])
+async def test_stable_diffusion_is_known(door: Door, fake_automatic1111: Start, flavour: str) -> None:
+    fake = await fake_automatic1111(flavour=flavour)
+    assert await detect(door, on(fake.url)) == "automatic1111"
+    fake.require_header = ("authorization", "Basic b25lOnR3bw==")
+    with pytest.raises(KeyRefused):
+        await detect(door, on(fake.url))
+
+
 async def test_another_halext_is_known_by_its_mark_before_its_ollama_routes(door: Door) -> None:
     headers = {"X-Halext-Request": "r1"}
 
@@ -58,6 +69,7 @@ async def test_nothing_that_makes_a_model_work_is_asked(door: Door, fake_openai:
     await detect(door, on(fake.url))
     assert [(request.method, request.path) for request in fake.requests] == [
         ("GET", "/hx/me"),
+        ("GET", "/sdapi/v1/options"),
         ("GET", "/api/version"),
         ("GET", "/v1/models"),
     ]
@@ -93,9 +105,20 @@ async def test_nothing_answers(door: Door, fake_ollama: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "driver"), [("ollama", OllamaDriver), ("halext", OllamaDriver), ("openai", OpenAIDriver)]
+    ("kind", "driver"),
+    [
+        ("ollama", OllamaDriver),
+        ("halext", OllamaDriver),
+        ("openai", OpenAIDriver),
+        ("automatic1111", Automatic1111Driver),
+    ],
 )
 def test_every_kind_has_its_driver(kind: Kind, driver: type) -> None:
     find = drivers(Door(reveal=None))
     assert type(find(kind)) is driver
     assert find(kind) is find(kind)
+
+
+def test_only_some_kinds_make_pictures(manual_clock: ManualClock) -> None:
+    found = painters(Door(reveal=None), manual_clock)
+    assert {kind: type(painter) for kind, painter in found.items()} == {"automatic1111": Automatic1111Painter}

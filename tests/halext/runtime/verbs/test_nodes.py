@@ -14,6 +14,7 @@ from halext.errors import (
     InvalidInput,
     KeyRefused,
     NoNodeHasModel,
+    RequestRefused,
     UnknownNode,
     UnknownSecret,
     Unreachable,
@@ -24,6 +25,8 @@ from halext.runtime.app import App
 from halext.runtime.control import LocalControl
 from halext.runtime.shapes import AddNode, DrainNode, Named, Nothing, TryNode, UnloadModel
 from halext.runtime.verbs import nodes
+from halext.runtime.verbs.models import list_models
+from halext.testing.automatic1111 import FakeAutomatic1111
 from halext.testing.ollama import FakeOllama
 from halext.testing.openai import FakeOpenAI
 from halext.types import ModelName, SecretRef
@@ -55,6 +58,25 @@ async def test_kinds_are_found_out(
     info = await control.call(nodes.add_node, AddNode(name="pc", urls=urls))
     assert [endpoint.kind for endpoint in info.endpoints] == ["ollama", "openai"]
     assert len({endpoint.id for endpoint in info.endpoints}) == 2
+
+
+async def test_a_gaming_pc_is_one_node_that_chats_and_makes_pictures(
+    control: LocalControl, fake_ollama: Make[FakeOllama], fake_automatic1111: Make[FakeAutomatic1111]
+) -> None:
+    ollama, web_ui = await fake_ollama(models=["llama3.2:3b"]), await fake_automatic1111(["dreamshaper_8"])
+    info = await control.call(nodes.add_node, AddNode(name="pc", urls=[ollama.url, web_ui.url]))
+    assert [(endpoint.kind, endpoint.status) for endpoint in info.endpoints] == [
+        ("ollama", "healthy"),
+        ("automatic1111", "healthy"),
+    ]
+    rows = {row.name: row for row in await control.call(list_models, Nothing())}
+    assert rows["dreamshaper_8"].capabilities == ["image"]
+    assert rows["dreamshaper_8"].places[0].loaded
+    assert await ask(control, "")  # a question that names no model never lands on the one for pictures
+    with pytest.raises(RequestRefused, match="makes pictures"):
+        await ask(control, "dreamshaper_8")
+    reports = await control.call(nodes.try_node, TryNode(name="pc"))
+    assert all(report.ok for report in reports)
 
 
 async def test_endpoints_are_added_to_a_known_node(control: LocalControl, fake_ollama: Make[FakeOllama]) -> None:
