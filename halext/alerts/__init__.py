@@ -1,1 +1,1 @@
-"""What someone must know. Empty for now."""
+"""What someone must know: nodes that stay offline, told once and edited when it is over."""
