@@ -36,9 +36,11 @@ _OPENAI = frozenset(
 ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {"ollama": _OLLAMA, "openai": _OPENAI, "halext": _OLLAMA}
 
 _HX_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-_SEGMENT = r"/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~:@+,-]+"
+_QUOTED = r"%(?:2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-D]|[89A-F][0-9A-F])"
+_SEGMENT = rf"/(?!\.{{1,2}}(?:[/?]|$))(?:[A-Za-z0-9._~:@+,-]|{_QUOTED})+"
 _HX_PATH = re.compile(rf"/hx(?:{_SEGMENT})+(?:\?[A-Za-z0-9._~:@+,=&%-]*)?")
-"""No empty, `.` or `..` segment, and nothing percent-encoded before the query: one spelling per path."""
+"""No empty, `.` or `..` segment. Names may hold quoted characters, as `Ann%20B` and `webhook%2Fslack` do, but none that
+needs no quotes and none that controls: a path can't say something else than it seems to."""
 
 
 def is_allowed(kind: Kind, method: str, path: str) -> bool:
