@@ -1,4 +1,4 @@
-"""What halext ever asks of a node: the methods and paths, per kind of server. Pure.
+"""What halext ever asks of a node or a webhook: the methods and paths, per kind of server. Pure.
 
 A node never sees anything else, so no model name, no client and no other node can make halext pull, delete or create.
 """
@@ -33,7 +33,16 @@ _OPENAI = frozenset(
         ("POST", "/v1/embeddings"),
     }
 )
-ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {"ollama": _OLLAMA, "openai": _OPENAI, "halext": _OLLAMA}
+ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {
+    "ollama": _OLLAMA,
+    "openai": _OPENAI,
+    "halext": _OLLAMA,
+    "webhook": frozenset(),
+}
+
+SLACK_HOOK = r"/services(?:/[A-Za-z0-9]{1,64}){3}"
+DISCORD_HOOK = r"/api(?:/v[0-9]{1,3})?/webhooks/[0-9]{1,20}/[A-Za-z0-9_-]{1,200}"
+_HOOK = re.compile(rf"POST {SLACK_HOOK}|POST {DISCORD_HOOK}\?wait=true|PATCH {DISCORD_HOOK}/messages/[0-9]{{1,20}}")
 
 _HX_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _QUOTED = r"%(?:2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-D]|[89A-F][0-9A-F])"
@@ -45,6 +54,8 @@ needs no quotes and none that controls: a path can't say something else than it 
 
 def is_allowed(kind: Kind, method: str, path: str) -> bool:
     """Whether halext may send this to a server of this kind."""
+    if kind == "webhook":
+        return _HOOK.fullmatch(f"{method} {path}") is not None
     if (method, path) in ALLOWED[kind]:
         return True
     return kind == "halext" and method in _HX_METHODS and _HX_PATH.fullmatch(path) is not None
