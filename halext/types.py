@@ -16,8 +16,8 @@ RequestId = NewType("RequestId", str)
 SecretRef = NewType("SecretRef", str)
 """The name of a secret in the vault; never the secret."""
 
-Kind = Literal["ollama", "openai", "automatic1111", "halext"]
-"""The protocol that an endpoint speaks. `halext` is another coordinator."""
+Kind = Literal["ollama", "openai", "automatic1111", "halext", "webhook"]
+"""The protocol that an endpoint speaks. `halext` is another coordinator; `webhook` takes alerts, and no node is one."""
 Capability = Literal["chat", "embed", "vision", "tools", "thinking", "insert", "image"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

@@ -16,8 +16,12 @@ CHECKS_TO_RESOLVE = CHECKS_TO_OFFLINE
 """Good checks in a row before an incident is over: as many as it took to believe that it had begun."""
 FIRST_RETRY_S = 10.0
 LONGEST_RETRY_S = 600.0
+LONGEST_REST_S = 21_600.0
+"""A place that asks to be left alone is believed for so long, whatever it says: a slip there may not silence alerts."""
 GIVE_UP_S = 86_400.0
 """An incident that has been over for a day is history: who could not be told by then is told no more."""
+KEPT_S = 90 * 86_400.0
+"""How long an incident stays on record once it is over."""
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -92,7 +96,12 @@ def is_history(incident: Incident, *, now: float) -> bool:
 def next_try(attempts: int, error: HalextError, *, now: float) -> float:
     """When to tell it again after so many attempts that failed. What can't work by itself is tried rarely."""
     pause = min(FIRST_RETRY_S * 2 ** min(attempts - 1, 10), LONGEST_RETRY_S) if error.retryable else LONGEST_RETRY_S
-    return now + max(pause, error.retry_after_s or 0.0)
+    return now + max(pause, rest(error))
+
+
+def rest(error: HalextError) -> float:
+    """For how many seconds a place wants to hear nothing at all, after an error of its."""
+    return min(error.retry_after_s or 0.0, LONGEST_REST_S)
 
 
 def words(incident: Incident) -> Alert:

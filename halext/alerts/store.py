@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Update,
+    delete,
     select,
     text,
     update,
@@ -93,6 +94,12 @@ class AlertStore:
         found = select(IncidentRow).where(IncidentRow.id.in_(waiting))
         return await self._incidents(found.order_by(IncidentRow.id).limit(limit))
 
+    async def unheard(self, since: float, limit: int) -> list[Incident]:
+        """The latest incidents that ended since then and came and went with nobody there to be told."""
+        somebody = select(NoticeRow.id).where(NoticeRow.incident == IncidentRow.id).exists()
+        found = select(IncidentRow).where(IncidentRow.resolved_at >= since, ~somebody)
+        return await self._incidents(found.order_by(IncidentRow.id.desc()).limit(limit))
+
     async def latest(self, limit: int, *, only_open: bool = False) -> list[Incident]:
         """Incidents, the newest first."""
         found = select(IncidentRow).order_by(IncidentRow.id.desc()).limit(limit)
@@ -161,7 +168,8 @@ class AlertStore:
     async def told(self, notice: Notice, ref: str, *, is_over: bool, now: float) -> None:
         """It was told, with the end or without; an end that came meanwhile is to be told next."""
         async with self._scope.write() as session:
-            over = select(IncidentRow.resolved_at).where(IncidentRow.id == notice.incident)
+            # Locked, so that an end can't slip in between what is read here and what is written below.
+            over = select(IncidentRow.resolved_at).where(IncidentRow.id == notice.incident).with_for_update(read=True)
             if is_over:
                 state = NoticeState.DONE
             else:
@@ -178,6 +186,12 @@ class AlertStore:
         """Nobody needs to be told any more."""
         async with self._scope.write() as session:
             await session.execute(self._change(notice).values(state=str(NoticeState.GIVEN_UP)))
+
+    async def forget(self, before: float) -> None:
+        """Take incidents off the record that were over before then, with all that was told of them."""
+        old = delete(IncidentRow).where(IncidentRow.resolved_at < before)
+        async with self._scope.write() as session:
+            await session.execute(old)
 
     @staticmethod
     def _change(notice: Notice) -> Update:

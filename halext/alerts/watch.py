@@ -22,6 +22,8 @@ CLAIM_S = 60.0
 """When somebody who set out to tell something is taken for dead: well over `SEND_S`."""
 ROUND = 20
 """Incidents told per round. After an outage of a platform the rest follows with the next ticks."""
+UNHEARD = 10
+"""Incidents that are told afterwards when they came and went with nobody there; older ones are only on record."""
 
 _log = logging.getLogger("halext.alerts")
 
@@ -30,7 +32,8 @@ class Watch:
     """Ticked by the schedule. What it decides is on record before anyone is told, so that a crash loses nothing.
 
     Each place is told at least once. A crash between a platform's answer and its record makes the message be sent again
-    with the same `Alert.key`: a platform that knows keys still shows it once.
+    with the same `Alert.key`: a platform that knows keys still shows it once. With no place to tell it is kept, and told
+    when there is one.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class Watch:
         self._clock = clock
         self._notifiers = notifiers
         self._rule = rule
+        self._resting: dict[str, float] = {}
+        """Until when places want to hear nothing. Not on record: after a restart they are asked once more."""
 
     async def tick(self) -> None:
         """Look at how the nodes are, then tell what there is to tell. May overlap with an earlier tick."""
@@ -55,6 +60,10 @@ class Watch:
     async def latest(self, limit: int, *, only_open: bool = False) -> list[Incident]:
         """Incidents, the newest first."""
         return await self._store.latest(limit, only_open=only_open)
+
+    async def forget(self) -> None:
+        """Take what has been over for long off the record."""
+        await self._store.forget(self._clock.now() - policy.KEPT_S)
 
     async def evaluate(self) -> None:
         """Begin and end incidents."""
@@ -68,13 +77,17 @@ class Watch:
                 case Resolve():
                     if await self._store.resolve(action, now=now):
                         _log.info("incident %s is over: %s", action.incident, action.ending)
+        if self._notifiers:
+            incidents += await self._store.unheard(now - policy.GIVE_UP_S, UNHEARD)
         for incident in incidents:
             if late := policy.missing(incident, self._notifiers):
                 await self._store.enlist(incident.id, late, now=now)
 
     async def deliver(self) -> None:
         """Tell each place what it does not know yet; all places at the same time."""
-        now, places = self._clock.now(), dict(self._notifiers)  # a door may close while we wait for the database
+        now = self._clock.now()
+        # A copy: a door may close while we wait for the database.
+        places = {name: place for name, place in self._notifiers.items() if self._resting.get(name, now) <= now}
         due = policy.due(await self._store.untold(places, ROUND, now=now), places, now=now)
         due.sort(key=lambda pair: pair[1].notifier)
         async with asyncio.TaskGroup() as group:
@@ -115,6 +128,8 @@ class Watch:
         if isinstance(error, NotFound) and notice.ref is not None:  # somebody deleted the message: a new one, at once
             await self._store.failed(notice, error.message, ref=None, next_at=now)
             return False
+        if seconds := policy.rest(error):
+            self._resting[notice.notifier] = now + seconds
         attempts = notice.attempts + 1
         if attempts == 1:
             _log.warning("%s can't be told of incident %s yet: %s", notice.notifier, notice.incident, error.message)

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from halext.accounts.types import Caller
-from halext.errors import BadAnswer
+from halext.errors import BadAnswer, InvalidInput
 from halext.gateway.types import Ask
 from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
 from halext.runtime.operations import Operation
@@ -128,7 +128,7 @@ class RemoteControl:
         path = operation.path
         for name in list(fields):
             if "{" + name + "}" in path:
-                path = path.replace("{" + name + "}", quote(str(fields.pop(name)), safe=""))
+                path = path.replace("{" + name + "}", _in_path(str(fields.pop(name))))
         if operation.method in {"GET", "DELETE"}:
             query = urlencode({name: value for name, value in fields.items() if value is not None}, doseq=True)
             told = await self._coordinator.call(operation.method, f"{path}?{query}" if query else path)
@@ -144,6 +144,13 @@ class RemoteControl:
     async def embed(self, request: EmbedRequest, node: NodeName | None = None) -> EmbedReply:
         """Embed through the other halext."""
         return await self._coordinator.embed(replace(request, model=request.model or ANY_MODEL), node=node)
+
+
+def _in_path(value: str) -> str:
+    """A value as one part of an address; slashes in it are quoted, and the other halext takes them so."""
+    if value in {"", ".", ".."} or not value.isprintable():
+        raise InvalidInput(f"{value!r} is no name that anything has.")
+    return quote(value, safe="")
 
 
 T = TypeVar("T")

@@ -60,6 +60,25 @@ LOOPBACK = _networks("127.0.0.0/8", "::1/128")
 HOME = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", *map(str, LOOPBACK))
 """Networks that the internet does not route; 100.64/10 is also where Tailscale lives. Everything else is public."""
 
+
+def _all_but(nets: Iterable[Network]) -> tuple[Network, ...]:
+    left = list(_networks("0.0.0.0/0", "::/0"))
+    for net in nets:
+        left = [part for whole in left for part in _without(whole, net)]
+    return tuple(left)
+
+
+def _without(whole: Network, net: Network) -> Iterable[Network]:
+    if isinstance(whole, ipaddress.IPv4Network) and isinstance(net, ipaddress.IPv4Network):
+        return whole.address_exclude(net) if net.subnet_of(whole) else [whole]
+    if isinstance(whole, ipaddress.IPv6Network) and isinstance(net, ipaddress.IPv6Network):
+        return whole.address_exclude(net) if net.subnet_of(whole) else [whole]
+    return [whole]
+
+
+PUBLIC = _all_but(net for net in HOME if net not in LOOPBACK)
+"""Where webhooks live: all that is not at home. Loopback is left in here and counts in no wide network anyway."""
+
 MAX_PORT = 65_535
 MAX_NAME = 253
 """Characters in a host name (RFC 1035)."""

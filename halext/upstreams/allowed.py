@@ -1,4 +1,4 @@
-"""What halext ever asks of a node: the methods and paths, per kind of server. Pure.
+"""What halext ever asks of a node or a webhook: the methods and paths, per kind of server. Pure.
 
 A node never sees anything else, so no model name, no client and no other node can make halext pull, delete or create.
 """
@@ -48,20 +48,29 @@ ALLOWED: dict[Kind, frozenset[tuple[str, str]]] = {
     "openai": _OPENAI,
     "automatic1111": _AUTOMATIC1111,
     "halext": _OLLAMA,
+    "webhook": frozenset(),
 }
 
 ONCE = frozenset({("POST", "/sdapi/v1/txt2img"), ("POST", "/sdapi/v1/interrupt")})
 """Never asked a second time when a connection breaks and nobody knows whether the server has read the first one: it
 would make the pictures twice, or stop the job of somebody else."""
 
+SLACK_HOOK = r"/services(?:/[A-Za-z0-9]{1,64}){3}"
+DISCORD_HOOK = r"/api(?:/v[0-9]{1,3})?/webhooks/[0-9]{1,20}/[A-Za-z0-9_-]{1,200}"
+_HOOK = re.compile(rf"POST {SLACK_HOOK}|POST {DISCORD_HOOK}\?wait=true|PATCH {DISCORD_HOOK}/messages/[0-9]{{1,20}}")
+
 _HX_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-_SEGMENT = r"/(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~:@+,-]+"
+_QUOTED = r"%(?:2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-D]|[89A-F][0-9A-F])"
+_SEGMENT = rf"/(?!\.{{1,2}}(?:[/?]|$))(?:[A-Za-z0-9._~:@+,-]|{_QUOTED})+"
 _HX_PATH = re.compile(rf"/hx(?:{_SEGMENT})+(?:\?[A-Za-z0-9._~:@+,=&%-]*)?")
-"""No empty, `.` or `..` segment, and nothing percent-encoded before the query: one spelling per path."""
+"""No empty, `.` or `..` segment. Names may hold quoted characters, as `Ann%20B` and `webhook%2Fslack` do, but none that
+needs no quotes and none that controls: a path can't say something else than it seems to."""
 
 
 def is_allowed(kind: Kind, method: str, path: str) -> bool:
     """Whether halext may send this to a server of this kind."""
+    if kind == "webhook":
+        return _HOOK.fullmatch(f"{method} {path}") is not None
     if (method, path) in ALLOWED[kind]:
         return True
     return kind == "halext" and method in _HX_METHODS and _HX_PATH.fullmatch(path) is not None

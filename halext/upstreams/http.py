@@ -1,4 +1,4 @@
-"""The one outbound door: every byte to a node goes through here, and every byte from one is counted.
+"""The one outbound door: every byte to a node or a webhook goes through here, and every byte from one is counted.
 
 aiohttp alone carries it: httpx above it would cost four times the CPU per request and report a refused connection as a
 timeout. Nothing of aiohttp is seen outside this file and `channel.py`, which lets it run through a tunnel.
@@ -174,7 +174,8 @@ class Door:
     @asynccontextmanager
     async def _open(self, endpoint: Endpoint, call: _Call, deadlines: Deadlines) -> AsyncIterator[Stream]:
         if not is_allowed(endpoint.kind, call.method, call.path):
-            raise ValueError(f"halext never sends {call.method} {call.path!r} to a server of kind {endpoint.kind}")
+            path = "such a path" if endpoint.kind == "webhook" else repr(call.path)  # the path of a webhook is its key
+            raise ValueError(f"halext never sends {call.method} {path} to a server of kind {endpoint.kind}")
         started = asyncio.get_running_loop().time()
         limit = None if deadlines.first_byte_s is None else started + deadlines.first_byte_s
         with _in_words(endpoint):
@@ -203,7 +204,8 @@ class Door:
     def rule_for(self, endpoint: Endpoint) -> Rule:
         """Where this endpoint's address may lie."""
         own_networks = pinned(place(endpoint.url), endpoint.cidrs)
-        return Rule(own_networks + self._node_networks, self._own, endpoint.insecure)
+        shared = () if endpoint.kind == "webhook" else self._node_networks
+        return Rule(own_networks + shared, self._own, endpoint.insecure)
 
     async def channel(self, endpoint: Endpoint, receiver: Receiver) -> Channel:
         """A channel to an endpoint behind a tunnel. Raises `Unreachable`."""

@@ -206,6 +206,7 @@ def test_places_that_opened_later() -> None:
         (1, RateLimited(retry_after_s=45.5), 45.5),
         (5, RateLimited(retry_after_s=1), 160),
         (1, RateLimited(retry_after_s=4_000), 4_000),
+        (1, RateLimited(retry_after_s=1e12), 21_600),
     ],
 )
 def test_how_often_it_is_tried(attempts: int, error: HalextError, pause_s: float) -> None:

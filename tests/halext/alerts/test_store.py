@@ -87,6 +87,40 @@ async def test_what_is_told_and_what_is_left_to_tell(scope: Scope) -> None:
     assert [each.state for each in done.notices] == [NoticeState.DONE, NoticeState.GIVEN_UP]
 
 
+async def test_an_end_and_a_message_at_the_same_moment_leave_the_end_to_tell(scope: Scope) -> None:
+    store = AlertStore(scope)
+    for _ in range(20):
+        number = await fired(store, "a")
+        (incident,) = await store.open("node-offline")
+        told = store.told(incident.notices[0], "m1", is_over=False, now=400.0)
+        await asyncio.gather(store.resolve(Resolve(number, "back"), now=400.0), told)
+        (known,) = await store.latest(1)
+        assert [notice.state for notice in known.notices] == [NoticeState.WAITING]
+
+
+async def test_what_nobody_heard_of(scope: Scope) -> None:
+    store = AlertStore(scope)
+    for at in (100.0, 200.0):
+        await store.resolve(Resolve(await fired(store), "back"), now=at)
+    await store.resolve(Resolve(await fired(store, "a"), "back"), now=300.0)
+    await fired(store)
+    assert [known.resolved_at for known in await store.unheard(100.0, 10)] == [200.0, 100.0]
+    assert [known.resolved_at for known in await store.unheard(100.5, 10)] == [200.0]
+    assert [known.resolved_at for known in await store.unheard(0.0, 1)] == [200.0]
+
+
+async def test_what_is_over_for_long_is_forgotten_with_all_that_was_told(scope: Scope) -> None:
+    store = AlertStore(scope)
+    old = await fired(store, "a", "b")
+    await store.resolve(Resolve(old, "back"), now=400.0)
+    still_open = await fired(store, "a")
+    await store.forget(400.0)
+    assert len(await store.latest(10)) == 2
+    await store.forget(400.5)
+    assert [known.id for known in await store.latest(10)] == [still_open]
+    assert [known.id for known in await store.untold(["a", "b"], 10, now=9e9)] == [still_open]
+
+
 async def test_an_end_that_comes_while_the_beginning_is_told(scope: Scope) -> None:
     store = AlertStore(scope)
     number = await fired(store, "a")

@@ -10,7 +10,7 @@ import pytest
 from halext.alerts import watch as watch_module
 from halext.alerts.types import Alert, Notifier, Rule
 from halext.alerts.watch import CLAIM_S, Watch
-from halext.errors import HalextError, KeyRefused, Unreachable
+from halext.errors import HalextError, KeyRefused, RateLimited, Unreachable
 from halext.storage.scope import Scope
 from halext.testing.clock import ManualClock
 
@@ -157,6 +157,41 @@ async def test_a_door_that_opens_later_hears_of_what_is_open(guard: Guard) -> No
     guard.notifiers["late"] = late
     await guard.pass_time(30)
     assert [alert.title for alert in late.shown.values()] == ["mac is back"]
+
+
+async def test_with_nobody_there_it_is_kept_and_told_later(guard: Guard, chat: Chat) -> None:
+    del guard.notifiers["chat"]
+    await outage(guard, 600)
+    assert [len(incident.notices) for incident in await guard.watch.latest(10)] == [0]
+    guard.restart()
+    guard.notifiers["chat"] = chat
+    await guard.pass_time(60)
+    assert chat.began == ["mac is back"]
+    guard.notifiers["late"] = late = Chat()
+    await guard.pass_time(60)
+    assert late.began == [], "somebody has been told already"
+
+
+async def test_a_place_that_asks_to_be_left_alone_is(guard: Guard, chat: Chat) -> None:
+    chat.fault = lambda: (RateLimited(retry_after_s=900), None)
+    guard.on |= {"mac": False, "pc": False}
+    await guard.pass_time(330)
+    assert chat.calls == 1
+    guard.on["nas"] = False
+    await guard.pass_time(840)
+    assert chat.calls == 1, "nothing is sent meanwhile, whatever happens"
+    chat.fault = lambda: (None, None)
+    await guard.pass_time(120)
+    assert sorted(chat.began) == ["mac is offline", "nas is offline", "pc is offline"]
+
+
+async def test_what_is_over_for_long_is_forgotten(guard: Guard) -> None:
+    await outage(guard, 600)
+    await guard.watch.forget()
+    assert len(await guard.watch.latest(10)) == 1
+    await guard.clock.advance(91 * 86_400)
+    await guard.watch.forget()
+    assert await guard.watch.latest(10) == []
 
 
 async def test_a_message_that_somebody_deleted_is_posted_anew(guard: Guard, chat: Chat) -> None:

@@ -16,12 +16,12 @@ from halext.runtime import connect
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl, RemoteControl
 from halext.runtime.settings import Settings
-from halext.runtime.shapes import AddNode, AddUser, CreateToken, Named, Nothing, RevokeToken
+from halext.runtime.shapes import AddNode, AddUser, CreateToken, Named, Nothing, RevokeToken, SetKey, SetRole
 from halext.runtime.shapes_tasks import AddTask, ListTasks
-from halext.runtime.verbs import models, nodes, people, tasks
+from halext.runtime.verbs import keys, models, nodes, people, tasks
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
-from halext.types import ModelName, NodeName
+from halext.types import ModelName, NodeName, SecretRef
 from halext_web.service import WebService
 
 
@@ -64,6 +64,17 @@ async def test_an_open_house_is_asked_with_the_same_words(
         made = await control.call(people.create_token, CreateToken(name="t", user="Ann Å/?"))
         assert (await control.call(people.revoke_token, RevokeToken(id=made.info.id))).message
         assert (await control.call(nodes.remove_node, Named(name="mac"))).message
+
+
+async def test_names_with_slashes_and_blanks_are_found_from_outside(running: App, settings: Settings) -> None:
+    async with connect.open_control(settings) as control:
+        for name in ("webhook/slack", "node/mac/headers", "Ann Å/?", "100%", "a%2Fb", "a+b", "..x"):
+            await control.call(keys.set_key, SetKey(name=name, value="hush"))
+            assert await running.vault.reveal(SecretRef(name)) == "hush"
+            await control.call(keys.remove_key, Named(name=name))
+        assert await running.vault.list() == ()
+        await control.call(people.add_user, AddUser(name="Ann Å/?"))
+        await control.call(people.set_role, SetRole(name="Ann Å/?", role="guest"))
 
 
 async def test_errors_come_back_as_what_they_were(running: App, settings: Settings) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from halext.accounts.types import Caller, Role
-from halext.errors import BadAnswer, Forbidden, Interrupted
+from halext.errors import BadAnswer, Forbidden, Interrupted, InvalidInput
 from halext.messages import ChatRequest, Message
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl, RemoteControl
@@ -53,6 +53,14 @@ async def test_parameters_go_into_the_path_the_query_or_the_body() -> None:
         ("GET", "/hx/tasks?states=open&states=done", None),
         ("POST", "/hx/nodes/mac/cordon", {}),
     ]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a\n", "\x00", "\udcff"])
+async def test_what_cannot_stand_in_an_address_is_said_before_anything_is_sent(name: str) -> None:
+    wire = Wire({"message": "ok"})
+    with pytest.raises(InvalidInput, match="is no name"):
+        await wire.remote().call(nodes.remove_node, Named(name=name))
+    assert wire.asked == []
 
 
 async def test_rights_are_asked_for_here_too(app: App) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import get_args
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,17 @@ def test_what_changes_a_node_is_on_no_list(kind: Kind) -> None:
         ("/hx/a/..", False),
         ("/hx/..?x", False),
         ("/hx/%2e%2e/api/delete", False),
+        ("/hx/%2E%2E/api/delete", False),
+        ("/hx/..%2Fapi", True),
+        ("/hx/keys/webhook%2Fslack", True),
+        ("/hx/keys/webhook%2fslack", False),
+        ("/hx/admin/users/Ann%20%C3%85%2F%3F/role", True),
+        ("/hx/keys/%61", False),
+        ("/hx/keys/a%0Ab", False),
+        ("/hx/keys/a%00b", False),
+        ("/hx/keys/a%7Fb", False),
+        ("/hx/keys/a%2", False),
+        ("/hx/keys/100%", False),
         ("/hx/me#x", False),
         ("/hx/me?x\r\nY: z", False),
         ("/hx/me\n", False),
@@ -52,12 +64,14 @@ def test_paths_of_another_halext(path: str, allowed: bool) -> None:
     assert not is_allowed("halext", "TRACE", path)
 
 
-@given(st.text(alphabet="/.%2eEhx\\:?#@ \r\nabc", max_size=20))
+@given(st.text(alphabet="/.%2efFEhx\\:?#@ \r\nabc0", max_size=20))
 def test_an_allowed_path_has_one_meaning(tail: str) -> None:
     path = "/hx/" + tail
     if is_allowed("halext", "POST", path):
         bare = path.partition("?")[0]
-        assert not re.search(r"//|/\.{1,2}(/|$)|[%\\#\s]", bare)
+        assert not re.search(r"//|/\.{1,2}(/|$)|[\\#\s]", bare)
+        for part in bare.split("/"):
+            assert re.sub("[:@+,]", lambda char: quote(char[0]), part) == quote(unquote_to_bytes(part), safe="")
         assert not re.search(r"[\s#\\]", path)
 
 
@@ -69,3 +83,11 @@ def test_what_is_sent_once_is_what_a_server_would_do_twice() -> None:
     assert is_repeatable("halext", "POST", "/api/chat")
     assert is_repeatable("halext", "GET", "/hx/images/r-1?seen=3")
     assert not any(is_repeatable("halext", method, "/hx/images") for method in ("POST", "PUT", "PATCH", "DELETE"))
+    assert not is_repeatable("webhook", "POST", "/services/T/B/X")
+    assert is_repeatable("webhook", "PATCH", "/api/webhooks/1/x/messages/2")
+
+
+@given(st.text(min_size=1).filter(str.isprintable))
+def test_every_name_can_be_asked_for(name: str) -> None:
+    if name not in {".", ".."}:
+        assert is_allowed("halext", "PUT", f"/hx/keys/{quote(name, safe='')}")
