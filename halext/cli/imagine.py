@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halext.cli import house, output
-from halext.runtime.units import parse_picture_size, show_duration
 from halext.errors import HalextError
+from halext.runtime.units import parse_picture_size, show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.links.desk import Links
     from halext.accounts.people import People
+    from halext.alerts.types import Notifier
     from halext.chat.answers import Answers
     from halext.chat.places import Places
     from halext.chat.showings.store import ShowingStore
@@ -63,6 +64,7 @@ class App(Fleet):
     tunnels: Tunnels
     lock: DataDirLock
     background: Background
+    notifiers: dict[str, Notifier] = field(default_factory=dict)
     base_url: str = ""
     """Where this instance listens, once it does."""
     local_token: str | None = field(default=None, repr=False)

@@ -13,7 +13,19 @@ from typing import Any, Literal
 
 import structlog
 
-QUIET = ("httpx", "httpcore", "aiosqlite", "apscheduler", "alembic", "asyncio", "uvicorn", "aiohttp", "multipart", "telegram", "discord")
+QUIET = (
+    "httpx",
+    "httpcore",
+    "aiosqlite",
+    "apscheduler",
+    "alembic",
+    "asyncio",
+    "uvicorn",
+    "aiohttp",
+    "multipart",
+    "telegram",
+    "discord",
+)
 """Libraries whose chatter below a warning helps nobody, and may hold URLs with tokens."""
 
 _SECRETS = (

@@ -77,7 +77,12 @@ def is_allowed(kind: Kind, method: str, path: str) -> bool:
 
 
 def is_repeatable(kind: Kind, method: str, path: str) -> bool:
-    """Whether it does no harm when the server gets this twice; another halext is changed by most that is no GET."""
+    """Whether it does no harm when the server gets this twice; another halext is changed by most that is no GET.
+
+    A webhook posts one message more for each POST.
+    """
     if kind == "halext" and path.startswith("/hx/"):
         return method == "GET"
+    if kind == "webhook":
+        return method != "POST"
     return (method, path) not in ONCE

@@ -52,21 +52,22 @@ class DiscordChat:
             raise _failure(error) from None
 
     async def _send(self, body: Content, key: str) -> discord.Message:
-        reference = None
-        if body.reply_to is not None:
-            reference = discord.MessageReference(
-                message_id=body.reply_to, channel_id=self._channel.id, fail_if_not_exists=False
-            )
         return await self._channel.send(
             body.text or None,
             nonce=key,
             view=body.view() or discord.utils.MISSING,
             files=body.uploads(),
-            reference=reference,
+            reference=self._reference(body),
             mention_author=False,
             allowed_mentions=NOBODY,
             suppress_embeds=True,
         )
+
+    def _reference(self, body: Content) -> discord.MessageReference:
+        if body.reply_to is None:
+            missing: discord.MessageReference = discord.utils.MISSING
+            return missing
+        return discord.MessageReference(message_id=body.reply_to, channel_id=self._channel.id, fail_if_not_exists=False)
 
     async def _respond(self, interaction: discord.Interaction, body: Content) -> str | None:
         """Answer a command in its own place; None when it is too late for that, and the channel has to do."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal
 
 import discord
@@ -20,6 +20,8 @@ VALUE_MAX = 100
 """Discord takes no longer choice."""
 
 Invoke = Callable[[discord.Interaction, Command, dict[str, str], list[discord.Attachment]], Awaitable[None]]
+Choices = list[app_commands.Choice[str]]
+Complete = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, Choices]]
 CallerOf = Callable[[discord.Interaction], Awaitable[Caller | None]]
 
 
@@ -51,17 +53,11 @@ def _slash(
 
     # The library reads options from the signature, and names like "for" can't stand in a real one.
     callback.__signature__ = _signature(command)  # type: ignore[attr-defined]
-    described = {f"o_{option.name}": option.description[:VALUE_MAX] for option in command.options}
-    renamed = {f"o_{option.name}": option.name for option in command.options}
-    if command.takes_files:
-        described[f"o_{FILE}"] = "A picture or a text file"
-        renamed[f"o_{FILE}"] = FILE
-    made = app_commands.Command(
-        name=name,
-        description=command.description,
-        callback=app_commands.describe(**described)(app_commands.rename(**renamed)(callback))
-        if described
-        else callback,
+    names = {f"o_{option.name}": option for option in _options(command)}
+    app_commands.rename(**{key: option.name for key, option in names.items()})(callback)
+    app_commands.describe(**{key: option.description[:VALUE_MAX] for key, option in names.items()})(callback)
+    made: app_commands.Command[Any, ..., Any] = app_commands.Command(
+        name=name, description=command.description, callback=callback
     )
     for option in command.options:
         if option.complete is not None:
@@ -69,23 +65,26 @@ def _slash(
     return made
 
 
+def _options(command: Command) -> tuple[Option, ...]:
+    return (*command.options, Option(FILE, "A picture or a text file")) if command.takes_files else command.options
+
+
 def _signature(command: Command) -> inspect.Signature:
     kind = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("interaction", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    for option in command.options:
+    for option in _options(command):
         plain: Any = Literal[option.choices] if option.choices else str
+        if option.name == FILE:
+            plain = discord.Attachment
         if option.required:
             parameters.append(inspect.Parameter(f"o_{option.name}", kind, annotation=plain))
         else:
             parameters.append(inspect.Parameter(f"o_{option.name}", kind, default=None, annotation=plain | None))
-    if command.takes_files:
-        annotation = discord.Attachment | None
-        parameters.append(inspect.Parameter(f"o_{FILE}", kind, default=None, annotation=annotation))
     return inspect.Signature(parameters)
 
 
-def _completer(option: Option, app: App, caller: CallerOf) -> Callable[..., Awaitable[list[app_commands.Choice[str]]]]:
-    async def complete(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+def _completer(option: Option, app: App, caller: CallerOf) -> Complete:
+    async def complete(interaction: discord.Interaction, current: str) -> Choices:
         person = await caller(interaction)
         if person is None or option.complete is None:
             return []

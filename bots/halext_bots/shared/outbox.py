@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
-import itertools
+
 from halext.types import Clock
 
 Content = TypeVar("Content")
@@ -53,7 +54,13 @@ class Slot(Generic[Content]):
 
 
 class Outbox(Generic[Content]):
-    def __init__(self, chat: Chat[Content], clock: Clock, spawn: Callable[[Coroutine[object, object, None], str], None], pace: Pace) -> None:
+    def __init__(
+        self,
+        chat: Chat[Content],
+        clock: Clock,
+        spawn: Callable[[Coroutine[object, object, None], str], None],
+        pace: Pace,
+    ) -> None:
         self._chat = chat
         self._clock = clock
         self._spawn = spawn

@@ -26,6 +26,7 @@ from halext_bots.telegram.failures import translated
 from halext_bots.telegram.incoming import Attachment, Heard, heard
 from halext_bots.telegram.polling import Polling
 
+OFFICIAL = "https://api.telegram.org"
 LANE_MAX = 20
 """Messages of one chat that may wait for their turn; more are refused in words."""
 CONNECTIONS = 16
@@ -36,12 +37,10 @@ _log = logging.getLogger("halext.telegram")
 
 
 async def run(app: App, token: str, connected: Connected) -> None:
-    """Serve people until cancelled. Raises `KeyRefused` when the token is no good any more, `Unreachable` at the start."""
-    base = app.settings.telegram_api_base
-    where = (
-        {} if base is None else {"base_url": f"{base.rstrip('/')}/bot", "base_file_url": f"{base.rstrip('/')}/file/bot"}
-    )
-    bot = Bot(token, request=HTTPXRequest(connection_pool_size=CONNECTIONS), **where)
+    """Serve people until cancelled. Raises `KeyRefused` when the token is no good (any more), and `Unreachable`."""
+    base = (app.settings.telegram_api_base or OFFICIAL).rstrip("/")
+    request = HTTPXRequest(connection_pool_size=CONNECTIONS)
+    bot = Bot(token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot", request=request)
     try:
         async with bot:
             connection = Connection(app, bot)

