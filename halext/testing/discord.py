@@ -57,6 +57,9 @@ __all__ = [
 
 TOKEN = "fake.discord.token"  # noqa: S105 - it opens nothing
 
+LOOK_S = 0.02
+"""How long `until` waits for a change here before it asks again."""
+
 Found = TypeVar("Found")
 
 
@@ -79,6 +82,7 @@ class FakeDiscord:
         scale: float = 10.0,
         clock: Clock | None = None,
         token: str = TOKEN,
+        username: str = "halext",
         message_content: bool = True,
         members: bool = True,
         file_bytes: int = limits.FILE_BYTES,
@@ -87,12 +91,12 @@ class FakeDiscord:
     ) -> None:
         self.clock: Clock = clock or ScaledClock(scale)
         self.token = token
-        self.world = World(self.clock, time.time)
+        self.world = World(self.clock, time.time, username)
         self.gateway = Gateway(self.world, token, message_content=message_content, members=members)
         self.world.emit, self.world.changed = self.gateway.emit, self._notify
         self._changed = asyncio.Event()
         self._interactions = Interactions(Composer(self.world, file_bytes))
-        buckets = Buckets(self.clock, rates or RateRules(), 1.0 if clock else scale)
+        buckets = Buckets(self.clock, rates or RateRules(), 1.0 if clock else scale, time.time)
         self._api = Api(self.world, buckets, self.gateway, self._interactions)
         self.faults: CallFaults = self._api.faults
         self.calls: list[Call] = self._api.calls
@@ -160,10 +164,14 @@ class FakeDiscord:
         self.gateway.close(4004, "Authentication failed.")
 
     async def until(self, condition: Callable[[], Found], *, timeout_s: float = 5.0) -> Found:
-        """What `condition` returns as soon as that is true; TimeoutError after `timeout_s` real seconds."""
+        """What `condition` returns as soon as that is true; TimeoutError after `timeout_s` real seconds.
+
+        It is asked at every change here, and now and then in between, as it may be about the bot's own state.
+        """
         async with asyncio.timeout(timeout_s):
             while not (found := condition()):
-                await self._changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), LOOK_S)
         return found
 
     def answers(self, channel: Channel) -> list[Message]:
@@ -181,8 +189,8 @@ class FakeDiscord:
 
     @property
     def refused(self) -> int:
-        """How many requests got 429."""
-        return sum(call.status == 429 for call in self.calls)
+        """How many requests the rate limits turned down."""
+        return self._api.buckets.refused
 
     def is_typing(self, channel: Channel) -> bool:
         """Whether the channel shows that the bot is typing."""

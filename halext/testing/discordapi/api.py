@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from halext.testing.discordapi.world import World
 PREFIX = re.compile(r"/api/v\d+")
 COUNTED = frozenset({401, 403, 429})
 """Answers that count toward a ban."""
+TOO_FAST = Refusal(429, 0, "You are being rate limited.")
 BAN_PAGE = b"error code: 1015"
 Answer = Callable[[Call], Any]
 
@@ -54,7 +55,7 @@ class Api:
         self.buckets = buckets
         self.gateway = gateway
         self.commands = Commands(world)
-        self.messages = Messages(interactions.composer)
+        self.messages = Messages(interactions.composer, reads_all=gateway.message_content)
         self.faults = CallFaults()
         self.calls: list[Call] = []
         self.unknown: list[str] = []
@@ -68,15 +69,22 @@ class Api:
             *self._answers(),
         ]
 
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The route of a request, and the ids in its path; LookupError when there is none."""
+        for one in self._routes:
+            if one.method == method and (match := one.pattern.fullmatch(path)):
+                return one, match.groupdict()
+        raise LookupError(f"{method} {path}")
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         path = PREFIX.sub("", request.path, count=1)
-        found = ((one, one.pattern.fullmatch(path)) for one in self._routes if one.method == request.method)
-        chosen, match = next(((one, match) for one, match in found if match), (None, None))
-        if chosen is None or match is None:
-            self.unknown.append(f"{request.method} {path}")
+        try:
+            chosen, ids = self.find(request.method, path)
+        except LookupError as error:
+            self.unknown.append(str(error))
             return reply(404, {"message": "404: Not Found", "code": 0})
-        call = Call(chosen.name, request.method, path, match.groupdict(), dict(request.query))
+        call = Call(chosen.name, request.method, path, ids, dict(request.query))
         call.at = self.world.clock.monotonic()
         self.calls.append(call)
         response = await self._respond(chosen, call, request)
@@ -94,12 +102,8 @@ class Api:
         if self.buckets.is_banned:
             return web.Response(status=429, body=BAN_PAGE, content_type="text/plain")
         faults = self.faults.take(chosen.name)
-        for fault in faults:
-            await self.world.clock.sleep(fault.delay_s)
-            if fault.cut == "before":
-                raise cut(request)
-            if fault.status is not None:
-                return _faulty(fault)
+        if (struck := await self._strike(faults, request)) is not None:
+            return struck
         if not chosen.is_open and not self._knows(request):
             return reply(401, {"message": "401: Unauthorized", "code": 0})
         grant = self.buckets.take(chosen.name, _place(call), is_exempt=chosen.is_open)
@@ -108,6 +112,19 @@ class Api:
             raise cut(request)
         return response
 
+    async def strike(self, name: str, request: web.BaseRequest) -> web.Response | None:
+        """The answer that a fault gives instead of the real one, for what is not a route; None for none."""
+        return await self._strike(self.faults.take(name), request)
+
+    async def _strike(self, faults: Iterable[CallFault], request: web.BaseRequest) -> web.Response | None:
+        for fault in faults:
+            await self.world.clock.sleep(fault.delay_s)
+            if fault.cut == "before":
+                raise cut(request)
+            if fault.status is not None:
+                return _faulty(fault)
+        return None
+
     def _knows(self, request: web.BaseRequest) -> bool:
         return self.gateway.token_works and request.headers.get("Authorization") == f"Bot {self.gateway.token}"
 
@@ -115,6 +132,9 @@ class Api:
         try:
             body = chosen.answer(call)
         except Refusal as refusal:
+            if refusal.retry_s:
+                told = self.buckets.told(refusal.retry_s)
+                return _limited(Grant({**headers, **told.headers}, told.retry_after), refusal)
             return reply(refusal.status, refusal.json(), headers)
         except Unsupported as error:
             self.unknown.append(str(error))
@@ -196,7 +216,8 @@ class Api:
     def _application(self) -> dict[str, Any]:
         bot = self.world.bot
         owner = next((user for user in self.world.users.values() if not user.is_bot), bot)
-        about = {"id": str(bot.id), "name": bot.name, "icon": None, "description": "", "flags": 0}
+        flags = self.gateway.application_flags
+        about = {"id": str(bot.id), "name": bot.name, "icon": None, "description": "", "flags": flags}
         rights = {"bot_public": False, "bot_require_code_grant": False, "verify_key": "0" * 64}
         return {**about, **rights, "owner": owner.json(), "team": None, "rpc_origins": [], "summary": ""}
 
@@ -238,10 +259,9 @@ def cut(request: web.BaseRequest) -> ConnectionResetError:
     return ConnectionResetError("cut by order")
 
 
-def _limited(grant: Grant) -> web.Response:
+def _limited(grant: Grant, refusal: Refusal = TOO_FAST) -> web.Response:
     """429. Clients take one without `Via` for a ban by the proxy in front of Discord."""
-    text = "You are being rate limited."
-    body = {"message": text, "retry_after": grant.retry_after, "global": grant.is_global}
+    body = {**refusal.json(), "retry_after": grant.retry_after, "global": grant.is_global}
     return reply(429, body, {**grant.headers, "Via": "1.1 google"})
 
 

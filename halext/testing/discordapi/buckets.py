@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from halext.types import Clock
@@ -64,15 +64,19 @@ class Grant:
 
 
 class Buckets:
-    """Counts. Windows are on `clock`, and what clients are told is real seconds: `scale` times fewer."""
+    """Counts. Windows are on `clock`, and what clients are told is real seconds: `scale` times fewer.
 
-    def __init__(self, clock: Clock, rules: RateRules, scale: float) -> None:
+    `date` is real seconds since 1970, for clients that go by their own clock.
+    """
+
+    def __init__(self, clock: Clock, rules: RateRules, scale: float, date: Callable[[], float]) -> None:
         self.rules = rules
         self.refused = 0
         """How many requests found their bucket empty."""
         self.invalid = _Window()
         self._clock = clock
         self._scale = scale
+        self._date = date
         self._overall = _Window()
         self._windows: dict[tuple[str, str], _Window] = {}
 
@@ -107,14 +111,20 @@ class Buckets:
         headers = {
             "X-RateLimit-Limit": str(rule.requests),
             "X-RateLimit-Remaining": str(rule.requests - window.used),
+            "X-RateLimit-Reset": f"{self._date() + reset_after:.3f}",
             "X-RateLimit-Reset-After": f"{reset_after:.3f}",
             "X-RateLimit-Bucket": f"bucket-{route}",
         }
         if not wait:
             return Grant(headers)
+        told = self.told(wait)
+        return Grant({**headers, **told.headers}, told.retry_after)
+
+    def told(self, wait_s: float) -> Grant:
+        """A refusal that asks to wait so many seconds of the clock."""
         self.refused += 1
-        told = {"Retry-After": str(math.ceil(reset_after)), "X-RateLimit-Scope": "user"}
-        return Grant({**headers, **told}, self._real(wait))
+        retry_after = self._real(wait_s)
+        return Grant({"Retry-After": str(math.ceil(retry_after)), "X-RateLimit-Scope": "user"}, retry_after)
 
     def _real(self, seconds: float) -> float:
         """Real seconds, rounded up to the millisecond so that who waits them is not early."""

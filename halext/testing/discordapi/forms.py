@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
+from halext.testing.discordapi import limits
 from halext.testing.discordapi.refusal import Refusal
 
 
@@ -47,10 +48,14 @@ class Call:
 
 
 async def read(request: web.BaseRequest) -> tuple[Any, list[Upload]]:
-    """Body and files; Refusal for what is neither JSON nor such a form."""
-    if request.content_type == "multipart/form-data":
-        return await _parts(request)
-    data = await request.read()
+    """Body and files; Refusal for what is neither JSON nor such a form, or too big."""
+    request = request.clone(client_max_size=limits.REQUEST_BYTES)
+    try:
+        if request.content_type == "multipart/form-data":
+            return await _parts(request)
+        data = await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise limits.too_large() from error
     return (_json(data) if data else None), []
 
 

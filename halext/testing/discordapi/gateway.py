@@ -23,6 +23,7 @@ SENDS = 120
 """Messages that a client may send in `SENDS_S` seconds."""
 SENDS_S = 60.0
 MESSAGE_CONTENT, GUILD_MEMBERS, GUILD_PRESENCES = 1 << 15, 1 << 1, 1 << 8
+PORTAL_FLAGS = {GUILD_PRESENCES: 1 << 13, GUILD_MEMBERS: 1 << 15, MESSAGE_CONTENT: 1 << 19}
 GUILDS = 1 << 0
 INTENTS = {
     "MESSAGE_REACTION": (1 << 10, 1 << 13),
@@ -71,6 +72,8 @@ class Connection:
     def __init__(self) -> None:
         self.session: Session | None = None
         self.is_deaf = False
+        self.is_ending = False
+        """Whether it is this side that hangs up, which ends no session."""
         self.outgoing: asyncio.Queue[Frame] = asyncio.Queue()
         self.received: list[float] = []
 
@@ -81,6 +84,7 @@ class Connection:
 
     def close(self, close: Close) -> None:
         """Hang up after what is still to be sent."""
+        self.is_ending = True
         self.outgoing.put_nowait(close)
 
 
@@ -144,11 +148,10 @@ class Gateway:
             if wanted & session.intents == wanted:
                 session.event(name, self._blanked(name, body, session.intents))
 
-    def blank(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A message as a bot sees it that may not read what people say to each other."""
-        bot = str(self.world.bot.id)
-        is_meant = message["author"]["id"] == bot or any(user["id"] == bot for user in message["mentions"])
-        return message if is_meant else {**message, "content": "", "embeds": [], "attachments": [], "components": []}
+    @property
+    def application_flags(self) -> int:
+        """The privileged intents that the developer portal has switched on, as an application shows them."""
+        return sum(flag for intent, flag in PORTAL_FLAGS.items() if not intent & self._refused)
 
     async def serve(self, request: web.BaseRequest) -> web.WebSocketResponse:
         """One connection, until either side ends it."""
@@ -161,9 +164,10 @@ class Gateway:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(_write(socket, request, connection.outgoing))
                 await self._read(socket, connection)
-                writer.cancel()
+                if not connection.is_ending:  # else it is still saying goodbye
+                    writer.cancel()
         finally:
-            self._leave(connection, socket.close_code)
+            self._leave(connection, None if connection.is_ending else socket.close_code)
         return socket
 
     async def _read(self, socket: web.WebSocketResponse, connection: Connection) -> None:
@@ -222,7 +226,7 @@ class Gateway:
         guilds = [guild for guild in self.world.guilds.values() if guild.has_bot]
         about = {"v": 10, "user": self.world.bot.json(), "session_id": session.id, "resume_gateway_url": self.url}
         listed = [{"id": str(guild.id), "unavailable": True} for guild in guilds]
-        application = {"id": str(self.world.bot.id), "flags": 0}
+        application = {"id": str(self.world.bot.id), "flags": self.application_flags}
         session.event("READY", {**about, "guilds": listed, "application": application, "shard": [0, 1]})
         if session.intents & GUILDS:
             for guild in guilds:
@@ -252,7 +256,7 @@ class Gateway:
 
     def _blanked(self, name: str, body: Mapping[str, Any], intents: int) -> Mapping[str, Any]:
         is_message = name in {"MESSAGE_CREATE", "MESSAGE_UPDATE"} and "guild_id" in body
-        return self.blank(body) if is_message and not intents & MESSAGE_CONTENT else body
+        return blanked(body, self.world.bot.id) if is_message and not intents & MESSAGE_CONTENT else body
 
     def _leave(self, connection: Connection, code: int | None) -> None:
         self.connections.remove(connection)
@@ -266,6 +270,16 @@ class Gateway:
     def _each(self, act: Callable[[Connection], None]) -> None:
         for connection in self.connections:
             act(connection)
+
+
+def blanked(message: Mapping[str, Any], bot: int) -> Mapping[str, Any]:
+    """A message of a guild as a bot sees it that may not read what people say to each other."""
+    shown = dict(message)
+    if shown.get("referenced_message"):
+        shown["referenced_message"] = blanked(shown["referenced_message"], bot)
+    if shown["author"]["id"] == str(bot) or any(user["id"] == str(bot) for user in shown["mentions"]):
+        return shown
+    return {**shown, "content": "", "embeds": [], "attachments": [], "components": []}
 
 
 async def _write(socket: web.WebSocketResponse, request: web.BaseRequest, outgoing: asyncio.Queue[Frame]) -> None:

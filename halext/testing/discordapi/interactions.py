@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from halext.testing.discordapi.commands import check_choices
+from halext.testing.discordapi.commands import GROUP, SUBCOMMAND, check_choices
 from halext.testing.discordapi.components import check_modal
 from halext.testing.discordapi.compose import Composer
 from halext.testing.discordapi.forms import Call
@@ -252,7 +252,15 @@ def _owners(interaction: Interaction) -> dict[str, str]:
 def _metadata(interaction: Interaction) -> dict[str, Any]:
     about = {"id": str(interaction.id), "type": interaction.kind, "user": interaction.user.json()}
     pressed = {"interacted_message_id": str(interaction.message.id)} if interaction.message else {}
-    return {**about, **pressed, "authorizing_integration_owners": _owners(interaction)}
+    named = {"name": _full_name(interaction.data)} if interaction.kind == COMMAND else {}
+    return {**about, **pressed, **named, "authorizing_integration_owners": _owners(interaction)}
+
+
+def _full_name(data: Mapping[str, Any]) -> str:
+    """A command's name with those of its subcommands."""
+    name = str(data["name"])
+    inner = next((one for one in data.get("options", []) if one["type"] in {SUBCOMMAND, GROUP}), None)
+    return f"{name} {_full_name(inner)}" if inner else name
 
 
 def _reply_type(interaction: Interaction) -> int:

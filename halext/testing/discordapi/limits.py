@@ -48,7 +48,12 @@ def check_files(sizes: Iterable[int], *, file_bytes: int, count: int) -> None:
     for size in sizes:
         total += size
         if size > file_bytes or total > REQUEST_BYTES:
-            raise Refusal(413, 40005, "Request entity too large")
+            raise too_large()
+
+
+def too_large() -> Refusal:
+    """A refused upload."""
+    return Refusal(413, 40005, "Request entity too large")
 
 
 def check_nonce(nonce: object) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from halext.testing.discordapi.compose import Composer
 from halext.testing.discordapi.forms import Call
+from halext.testing.discordapi.gateway import blanked
 from halext.testing.discordapi.limits import check_nonce
-from halext.testing.discordapi.refusal import Refusal, invalid, unknown
+from halext.testing.discordapi.refusal import Refusal, Unsupported, invalid, unknown
 from halext.testing.discordapi.snowflake import seconds
 from halext.testing.discordapi.things import Channel, Message, Revision, User
 
@@ -15,7 +17,8 @@ NONCE_S = 300.0
 """How long a nonce is remembered: "the past few minutes"."""
 LATE_S = 3600.0
 MAX_LATE_EDITS = 20
-"""Edits to a message older than an hour that pass; Discord doesn't publish the number."""
+"""Edits to a message older than an hour that pass; Discord publishes neither the number nor the wait."""
+LATE_RETRY_S = 5.0
 MAX_PAGE = 100
 MAX_REACTIONS = 20
 """Different emojis under one message."""
@@ -24,35 +27,40 @@ MAX_REACTIONS = 20
 class Messages:
     """The routes below `/channels/{channel}/messages`, and what is near them."""
 
-    def __init__(self, composer: Composer) -> None:
+    def __init__(self, composer: Composer, *, reads_all: bool) -> None:
         self._world = composer.world
         self._composer = composer
+        self._reads_all = reads_all
 
     def writable(self, number: int) -> Channel:
         """A channel in which the bot may write; Refusal otherwise."""
         channel = self._seen(number)
-        if channel.kind == "dm" and any(user.has_closed_dms for user in channel.people):
+        if channel.kind == "dm" and not self._is_reachable(channel):
             raise Refusal(403, 50007, "Cannot send messages to this user")
         if channel.is_locked or not (channel.parent or channel).bot_may_write:
             raise Refusal(403, 50013, "Missing Permissions")
         return channel
 
-    def history(self, call: Call) -> list[dict[str, Any]]:
-        """The newest messages first, or oldest first after one."""
+    def history(self, call: Call) -> list[Mapping[str, Any]]:
+        """The newest messages before, after or around one, the newest first."""
         channel, query = self._seen(call.number("channel")), call.query
         limit = int(query.get("limit", 50))
         if not 1 <= limit <= MAX_PAGE:
             raise invalid("limit", f"int value should be between 1 and {MAX_PAGE}.", "NUMBER_TYPE_MAX")
         every = [message for message in channel.shown if message.only_for is None]
+        if "around" in query:
+            half, middle = limit // 2, int(query["around"])
+            older = [message for message in every if message.id < middle][-half:] if half else []
+            every = older + [message for message in every if message.id >= middle][: limit - half]
         if "after" in query:
             every = [message for message in every if message.id > int(query["after"])][:limit]
         if "before" in query:
             every = [message for message in every if message.id < int(query["before"])]
-        return [message.json() for message in reversed(every[-limit:])]
+        return [self._seen_as(message) for message in reversed(every[-limit:])]
 
-    def get(self, call: Call) -> dict[str, Any]:
+    def get(self, call: Call) -> Mapping[str, Any]:
         """One message."""
-        return self._message(call).json()
+        return self._seen_as(self._message(call))
 
     def send(self, call: Call) -> dict[str, Any]:
         """Write a message. With `enforce_nonce`, one that was written already is returned instead."""
@@ -62,6 +70,8 @@ class Messages:
             return first.json()
         revision, flags = self._composer.write(channel, call.payload, call.uploads, Revision(), 0)
         reply_to = self._answered(channel, call.read("message_reference"))
+        if channel.kind == "thread":
+            self._world.join(channel, self._world.bot)
         sent = self._world.add_message(channel, self._world.bot, revision, flags=flags, nonce=nonce, reply_to=reply_to)
         return sent.json()
 
@@ -73,7 +83,8 @@ class Messages:
         if self._world.date() - seconds(message.id) > LATE_S or self._age(message) > LATE_S:
             message.late_edits += 1
             if message.late_edits > MAX_LATE_EDITS:
-                raise Refusal(429, 30046, "Maximum number of edits to messages older than 1 hour reached")
+                text = "Maximum number of edits to messages older than 1 hour reached. Try again later"
+                raise Refusal(429, 30046, text, retry_s=LATE_RETRY_S)
         revision, flags = self._composer.write(message.channel, call.payload, call.uploads, message.now, message.flags)
         self._world.revise(message, revision, flags)
         return message.json()
@@ -120,6 +131,17 @@ class Messages:
         """The conversation with a person."""
         return self._world.add_dm(self._user(int(call.read("recipient_id")))).json()
 
+    def _is_reachable(self, channel: Channel) -> bool:
+        """Whether a person gets what the bot writes: they share a guild, or the person wrote first."""
+        user = next(user for user in channel.people if not user.is_bot)
+        shares = any(user in guild.people for guild in self._world.guilds.values() if guild.has_bot)
+        wrote = any(message.author is user for message in channel.messages.values())
+        return (shares or wrote) and not user.has_closed_dms
+
+    def _seen_as(self, message: Message) -> Mapping[str, Any]:
+        hides = message.channel.guild is not None and not self._reads_all
+        return blanked(message.json(), self._world.bot.id) if hides else message.json()
+
     def _seen(self, number: int) -> Channel:
         channel = self._world.channel(number)
         if channel.guild and not channel.guild.has_bot:
@@ -147,6 +169,8 @@ class Messages:
     def _answered(self, channel: Channel, reference: dict[str, Any] | None) -> Message | None:
         if not reference:
             return None
+        if reference.get("type"):
+            raise Unsupported("forwarded messages")
         found = channel.messages.get(int(reference["message_id"]))
         if found is not None and not found.is_deleted and found.only_for is None:
             return found

@@ -11,7 +11,7 @@ from typing import Any
 
 from halext.testing.discordapi.components import BUTTON, ROW, SECTION, SELECTS, TEXT
 from halext.testing.discordapi.snowflake import seconds
-from halext.testing.discordapi.things import Attachment, Channel, Message, User, button_text
+from halext.testing.discordapi.things import LAYOUT, Attachment, Channel, Message, User, button_text
 from halext.testing.discordapi.world import World
 
 STYLE = """
@@ -134,8 +134,8 @@ class _Channel:
         parts = [self._quote(message)]
         parts.append(f'<div class="w">{html.escape(author.name)}{badge}<small>{moment}</small></div>')
         parts.append(self._content(message))
-        parts += [self._embed(embed) for embed in message.embeds]
-        parts += [_file(one) for one in message.attachments]
+        parts += [self._embed(message, embed) for embed in message.embeds]
+        parts += [_file(one) for one in _loose(message)]
         parts += [self._component(message, one) for one in message.now.components]
         if message.reactions:
             spans = "".join(f"<span>{html.escape(emoji)} {len(who)}</span>" for emoji, who in message.reactions.items())
@@ -152,8 +152,9 @@ class _Channel:
             said = "Original message was deleted" if old.is_deleted else f"@{old.author.name} {old.text[:90] or '…'}"
             return f'<div class="q">↰ {html.escape(said)}</div>'
         if message.interaction and message.type in {20, 23}:
-            name = message.interaction["user"]["global_name"]
-            return f'<div class="q">↰ {html.escape(name)} used a command</div>'
+            who, what = message.interaction["user"]["global_name"], message.interaction["name"]
+            slash = "/" if message.type == 20 else ""
+            return f'<div class="q">↰ {html.escape(f"{who} used {slash}{what}")}</div>'
         return ""
 
     def _content(self, message: Message) -> str:
@@ -162,7 +163,7 @@ class _Channel:
         edited = '<span class="ed">(edited)</span>' if message.edited_at is not None else ""
         return f'<div class="c">{formatted(message.now.content, self._name)}{edited}</div>'
 
-    def _embed(self, embed: Mapping[str, Any]) -> str:
+    def _embed(self, message: Message, embed: Mapping[str, Any]) -> str:
         colour = f"#{int(embed.get('color') or 0x4E5058):06x}"
         parts = []
         if embed.get("author"):
@@ -174,6 +175,7 @@ class _Channel:
         for field in embed.get("fields") or []:
             name, value = formatted(field["name"], self._name), formatted(field["value"], self._name)
             parts.append(f'<div class="f"><b>{name}</b><div class="c">{value}</div></div>')
+        parts += [_file(file) for file in message.attachments if file.name in _pictures(embed)]
         if embed.get("footer"):
             parts.append(f'<div class="foot">{html.escape(str(embed["footer"].get("text", "")))}</div>')
         return f'<div class="e" style="border-color:{colour}">{"".join(parts)}</div>'
@@ -223,6 +225,20 @@ def _picture(message: Message, one: Mapping[str, Any]) -> str:
     urls = [str((item.get("media") or item.get("file") or {}).get("url", "")) for item in items]
     files = {f"attachment://{file.name}": file for file in message.attachments}
     return "".join(_file(files[url]) for url in urls if url in files)
+
+
+def _pictures(embed: Mapping[str, Any]) -> set[str]:
+    """The names of the message's own files that an embed shows."""
+    urls = [str((embed.get(name) or {}).get("url", "")) for name in ("image", "thumbnail")]
+    return {url.removeprefix("attachment://") for url in urls if url.startswith("attachment://")}
+
+
+def _loose(message: Message) -> list[Attachment]:
+    """The files below a message: those that neither an embed shows nor, in a layout, any component can."""
+    if message.flags & LAYOUT:
+        return []
+    shown = {name for embed in message.embeds for name in _pictures(embed)}
+    return [file for file in message.attachments if file.name not in shown]
 
 
 def _file(file: Attachment) -> str:

@@ -16,7 +16,7 @@ from halext.testing.discordapi.interactions import (
     Interaction,
     Interactions,
 )
-from halext.testing.discordapi.things import Channel, Message, Revision, User, button_text
+from halext.testing.discordapi.things import EVERYTHING, Channel, Guild, Message, Revision, User, button_text
 from halext.testing.discordapi.world import World
 
 File = tuple[str, bytes]
@@ -63,10 +63,7 @@ class Person:
         if place.is_locked:
             raise ValueError(f"{place.name} is locked")
         content = f"<@{self._world.bot.id}> {text}".strip() if mention else text.strip()
-        if not content and not files:
-            raise ValueError("a message holds a text, a file, or both")
-        if limits.length(content) > limits.MAX_CONTENT:
-            raise ValueError(f"a person can write {limits.MAX_CONTENT} characters")
+        _check_text(content, files)
         if reply_to and (reply_to.channel is not place or reply_to.is_deleted):
             raise ValueError("the answered message isn't in this channel")
         attachments = [self._world.keep(place, name, data) for name, data in files]
@@ -77,6 +74,7 @@ class Person:
     def edit(self, message: Message, text: str) -> None:
         """Change the text of an own message."""
         self._check_own(message)
+        _check_text(text, message.attachments)
         self._world.revise(message, Revision(text.strip(), attachments=message.attachments))
 
     def delete(self, message: Message) -> None:
@@ -106,6 +104,12 @@ class Person:
         if channel.kind != "text" or (message and message.thread):
             raise ValueError("a thread begins in a channel, or on a message that has none yet")
         return self._world.add_thread(channel, name, self.user, start=message)
+
+    def kick_bot(self, guild: Guild) -> None:
+        """Remove the bot from a guild of hers."""
+        if guild.permissions(self.user) != EVERYTHING or not guild.has_bot:
+            raise ValueError(f"{self.user.name} can't kick the bot from {guild.name}")
+        self._world.remove_bot(guild)
 
     def close_dms(self) -> None:
         """Let the bot write no more."""
@@ -250,6 +254,13 @@ class Person:
     def _check_own(self, message: Message) -> None:
         if message.author is not self.user or message.is_deleted:
             raise ValueError("people can change only what they wrote themselves, and only while it is there")
+
+
+def _check_text(text: str, files: Sequence[object]) -> None:
+    if not text.strip() and not files:
+        raise ValueError("a message holds a text, a file, or both")
+    if limits.length(text) > limits.MAX_CONTENT:
+        raise ValueError(f"a person can write {limits.MAX_CONTENT} characters")
 
 
 def _is_offered(command: Command, place: Channel, user: User) -> bool:

@@ -7,13 +7,19 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """An answer that is an error: HTTP `status`, Discord's own `code` (0 for none) and its text."""
+    """An answer that is an error: HTTP `status`, Discord's own `code` (0 for none) and its text.
 
-    def __init__(self, status: int, code: int, text: str, errors: Mapping[str, Any] | None = None) -> None:
+    `retry_s` is what a 429 asks to wait, in seconds of the fake's clock.
+    """
+
+    def __init__(
+        self, status: int, code: int, text: str, errors: Mapping[str, Any] | None = None, *, retry_s: float = 0.0
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.code = code
         self.errors = errors
+        self.retry_s = retry_s
 
     def json(self) -> dict[str, Any]:
         """The body."""

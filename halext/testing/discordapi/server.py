@@ -65,11 +65,13 @@ class DiscordServer:
         if request.path.rstrip("/") == "/gateway":
             return await self._api.gateway.serve(request)
         if request.path.startswith("/attachments/"):
-            return self._file(request.path)
+            return await self._file(request)
         return await self._api.handle(request)
 
-    def _file(self, path: str) -> web.Response:
-        number = path.split("/")[3:4]
+    async def _file(self, request: web.BaseRequest) -> web.Response:
+        if (fault := await self._api.strike("file", request)) is not None:
+            return fault
+        number = request.path.split("/")[3:4]
         file = self._api.world.file(int(number[0])) if number and number[0].isdigit() else None
         if file is None:
             return web.Response(status=404, text="This content is no longer available.")

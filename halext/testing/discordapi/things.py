@@ -15,6 +15,7 @@ EPHEMERAL, LOADING, LAYOUT = 1 << 6, 1 << 7, 1 << 15
 """Flags of messages: only one person sees it, the bot is still thinking, it is made of Components V2."""
 SUPPRESS_EMBEDS, HAS_THREAD, SILENT = 1 << 2, 1 << 5, 1 << 12
 EVERYTHING = (1 << 53) - 1
+SEND_MESSAGES = 1 << 11
 ADMINISTRATOR = 1 << 3
 USUAL = EVERYTHING & ~(ADMINISTRATOR | 1 << 1 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 13 | 1 << 28)
 """Permissions of someone who neither administers, kicks, bans nor manages channels, the guild, messages or roles."""
@@ -240,6 +241,8 @@ class Message:
         if self.interaction:
             shown |= {"interaction_metadata": dict(self.interaction), "application_id": str(self.author.id)}
             shown["webhook_id"] = str(self.author.id)
+            if self.interaction.get("name"):
+                shown["interaction"] = {key: self.interaction[key] for key in ("id", "type", "name", "user")}
         if self.thread:
             shown["thread"] = self.thread.json()
         if self.reply_to:
@@ -313,9 +316,13 @@ class Channel:
             return {**shown, "recipients": [user.json() for user in self.people if not user.is_bot]}
         shown |= {"name": self.name, "parent_id": str(self.parent.id) if self.parent else None}
         if self.kind == "text":
-            looks = {"position": 0, "permission_overwrites": [], "nsfw": False, "topic": None}
+            looks = {"position": 0, "permission_overwrites": self._overwrites(), "nsfw": False, "topic": None}
             return {**shown, **looks, "rate_limit_per_user": 0}
         return {**shown, **self._thread()}
+
+    def _overwrites(self) -> list[dict[str, Any]]:
+        bots = [] if self.bot_may_write else [user for user in self.members if user.is_bot]
+        return [{"id": str(bot.id), "type": 1, "allow": "0", "deny": str(SEND_MESSAGES)} for bot in bots]
 
     def _thread(self) -> dict[str, Any]:
         assert self.owner

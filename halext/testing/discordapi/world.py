@@ -26,11 +26,11 @@ Emit = Callable[[str, dict[str, Any]], None]
 class World:
     """Everything there is. `bot` is the account of the bot under test; `emit` tells it what happened."""
 
-    def __init__(self, clock: Clock, date: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock, date: Callable[[], float], name: str = "halext") -> None:
         self.clock = clock
         self.date = date
         self.ids = Snowflakes(date)
-        self.bot = User(self.ids.next(), "halext", is_bot=True)
+        self.bot = User(self.ids.next(), name, is_bot=True)
         self.users: dict[int, User] = {self.bot.id: self.bot}
         self.guilds: dict[int, Guild] = {}
         self.channels: dict[int, Channel] = {}
@@ -55,6 +55,13 @@ class World:
         self.guilds[guild.id] = guild
         self._tell(guild, "GUILD_CREATE", guild.json())
         return guild
+
+    def remove_bot(self, guild: Guild) -> None:
+        """Take the bot out of a guild: it hears of that, and of nothing more."""
+        self.emit("GUILD_DELETE", {"id": str(guild.id)})
+        guild.has_bot = False
+        guild.people.remove(self.bot)
+        self.changed()
 
     def add_role(self, guild: Guild, name: str, *people: User) -> Role:
         """A new role for these people."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import io
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import discord
+import httpx
 import pytest
-import yarl
 from discord import app_commands
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
-from halext.testing.discord import Channel, FakeDiscord, Message, Person
+from halext.testing.clock import ManualClock, ScaledClock
+from halext.testing.discord import Channel, FakeDiscord, Person, RateRules, Rule, UnknownRoutes
+from tests.halext.testing.discordapi.client import Bot, Interaction, answer, online
 
-Interaction = discord.Interaction[Any]
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (320).to_bytes(4, "big") + (200).to_bytes(4, "big")
 
 
 @pytest.fixture
@@ -33,55 +37,6 @@ def ada(fake: FakeDiscord) -> Person:
 @pytest.fixture
 def room(fake: FakeDiscord, ada: Person) -> Channel:
     return fake.channel(fake.guild("Home", ada), "general")
-
-
-class Bot(discord.Client):
-    """A client with a command tree, which is synced when `sync` says where to."""
-
-    def __init__(self, intents: discord.Intents | None = None, **options: Any) -> None:
-        usual = discord.Intents(guilds=True, messages=True, message_content=True, reactions=True, typing=True)
-        options.setdefault("allowed_mentions", discord.AllowedMentions.none())
-        super().__init__(intents=intents or usual, guild_ready_timeout=0.02, **options)
-        self.tree = app_commands.CommandTree(self)
-        self.is_up = asyncio.Event()
-        self.heard: list[discord.Message] = []
-
-    async def on_ready(self) -> None:
-        self.is_up.set()
-
-    async def on_message(self, message: discord.Message) -> None:
-        if message.author != self.user:
-            self.heard.append(message)
-
-    async def setup_hook(self) -> None:
-        if self.tree.get_commands() or self.tree.get_commands(type=discord.AppCommandType.message):
-            await self.tree.sync()
-
-
-@asynccontextmanager
-async def online(fake: FakeDiscord, bot: Bot, token: str = "") -> AsyncIterator[Bot]:
-    """The bot, logged in; what ends its `start` comes out here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Route, "BASE", fake.api_base)
-        patch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(fake.gateway_url))
-        running = asyncio.get_running_loop().create_task(bot.start(token or fake.token))
-        up = asyncio.get_running_loop().create_task(bot.is_up.wait())
-        try:
-            async with asyncio.timeout(5):
-                await asyncio.wait([running, up], return_when=asyncio.FIRST_COMPLETED)
-            if not running.done():
-                yield bot
-        finally:
-            up.cancel()
-            await bot.close()
-            await running
-
-
-async def answer(fake: FakeDiscord, channel: Channel, text: str) -> Message:
-    """The bot's message that says this, once it is there."""
-    found = await fake.until(lambda: next((one for one in fake.answers(channel) if one.text == text), None))
-    assert found
-    return found
 
 
 async def test_a_slash_command_deferred_edited_and_followed_up(fake: FakeDiscord, ada: Person, room: Channel) -> None:
@@ -176,3 +131,442 @@ async def test_direct_messages_mentions_and_replies(fake: FakeDiscord, ada: Pers
     assert len(fake.answers(room)) == 2
     assert len(room.typing) == 2
     fake.assert_nobody_pinged()
+
+
+async def test_menus_of_messages_and_people(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    bot, home = Bot(), discord.Object(room.guild.id if room.guild else 0)
+
+    @bot.tree.context_menu(name="Explain this")
+    async def explain(interaction: Interaction, message: discord.Message) -> None:
+        await interaction.response.send_message(f"It says {message.content}")
+
+    @bot.tree.context_menu(name="Greet", guild=home)
+    async def greet(interaction: Interaction, member: discord.Member) -> None:
+        await interaction.response.send_message(f"Hello {member.display_name}")
+
+    async with online(fake, bot):
+        await bot.tree.sync(guild=home)
+        ada.menu("Explain this", ada.say("E = mc²", channel=room))
+        await answer(fake, room, "It says E = mc²")
+        ada.menu("Greet", ada, channel=room)
+        await answer(fake, room, "Hello Ada")
+        with pytest.raises(LookupError, match="no command 'Greet' here"):
+            ada.menu("Greet", ada)
+
+
+async def test_a_form_is_shown_filled_in_and_sent(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    bot = Bot()
+
+    class Persona(discord.ui.Modal, title="Persona"):
+        words: discord.ui.Label[Any] = discord.ui.Label(text="Words", component=discord.ui.TextInput(max_length=10))
+        tone: discord.ui.TextInput[Any] = discord.ui.TextInput(label="Tone", custom_id="tone", required=False)
+
+        async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
+            assert isinstance(self.words.component, discord.ui.TextInput)
+            await interaction.response.send_message(f"{self.words.component.value}/{self.tone.value}", ephemeral=True)
+
+    @bot.tree.command(description="Choose")
+    async def persona(interaction: Interaction) -> None:
+        await interaction.response.send_modal(Persona())
+
+    async with online(fake, bot):
+        asked = ada.slash("persona", channel=room)
+        await fake.until(lambda: asked.modal)
+        with pytest.raises(ValueError, match="takes 0 to 10 characters"):
+            ada.submit(asked, {"Words": "x" * 11})
+        sent = ada.submit(asked, {"Words": "terse"}, tone="dry")
+        private = await answer(fake, room, "terse/dry")
+    assert sent.reply is private
+    assert private.only_for is ada.user
+
+
+async def test_layouts_follow_a_defer_and_menus_are_chosen_from(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    bot = Bot()
+
+    class Models(discord.ui.LayoutView):
+        intro: discord.ui.TextDisplay[Any] = discord.ui.TextDisplay("Choose one")
+        row: discord.ui.ActionRow[Any] = discord.ui.ActionRow()
+
+        @row.select(placeholder="Models", options=[discord.SelectOption(label="Llama", value="llama3")])
+        async def chosen(self, interaction: Interaction, menu: discord.ui.Select[Any]) -> None:
+            self.clear_items().add_item(discord.ui.TextDisplay(f"You chose {menu.values[0]}"))
+            await interaction.response.edit_message(view=self)
+
+    @bot.tree.command(description="Models")
+    async def models(interaction: Interaction) -> None:
+        await interaction.response.defer()
+        await interaction.edit_original_response(view=Models())
+
+    async with online(fake, bot):
+        ada.slash("models", channel=room)
+        shown = await answer(fake, room, "Choose one")
+        ada.select(shown, "Models", "Llama")
+        await answer(fake, room, "You chose llama3")
+        with pytest.raises(discord.HTTPException, match="cannot be used when using MessageFlags"):
+            await bot.get_partial_messageable(room.id).get_partial_message(shown.id).edit(content="plain")
+
+
+async def test_buttons_of_an_earlier_life(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    class Stop(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"stop:(?P<job>\d+)"):
+        def __init__(self, job: int) -> None:
+            super().__init__(discord.ui.Button(label="Stop", custom_id=f"stop:{job}"))
+            self.job = job
+
+        @classmethod
+        async def from_custom_id(cls, _: Interaction, __: Any, match: Any, /) -> Stop:  # type: ignore[override]
+            return cls(int(match["job"]))
+
+        async def callback(self, interaction: Interaction) -> None:
+            await interaction.response.edit_message(content=f"Stopped {self.job}", view=None)
+
+    async with online(fake, Bot()) as first:
+        view = discord.ui.View(timeout=None).add_item(Stop(7))
+        await first.get_partial_messageable(room.id).send("Working", view=view)
+    second = Bot()
+    second.add_dynamic_items(Stop)
+    async with online(fake, second):
+        ada.click(fake.answers(room)[0], "Stop")
+        stopped = await answer(fake, room, "Stopped 7")
+    assert stopped.buttons == []
+
+
+async def test_threads_on_messages_and_bare(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    async with online(fake, Bot()) as bot:
+        question = ada.say("why?", channel=room)
+        await fake.until(lambda: bot.heard)
+        thread = await bot.heard[0].create_thread(name="Rain")
+        place = fake.world.channel(thread.id)
+        assert question.thread is place
+        ada.say("and then?", channel=place)
+        await fake.until(lambda: len(bot.heard) == 2)
+        assert isinstance(bot.heard[1].channel, discord.Thread)
+        await bot.heard[1].channel.send("Snow")
+        text = bot.get_channel(room.id)
+        assert isinstance(text, discord.TextChannel)
+        bare = await text.create_thread(name="Bare", type=discord.ChannelType.public_thread)
+        await bare.send("First")
+        await bare.edit(archived=True)
+        hers = ada.thread("Hers", room)
+        await fake.until(lambda: bot.get_channel(hers.id))
+    assert place.texts == ["and then?", "Snow"]
+    assert {user.name for user in place.people} == {"halext", "Ada"}
+    assert fake.world.channel(bare.id).is_archived
+
+
+async def test_files_go_both_ways(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    bot = Bot()
+
+    @bot.tree.command(description="Look")
+    async def look(interaction: Interaction, picture: discord.Attachment) -> None:
+        data = await picture.read()
+        file = discord.File(io.BytesIO(data[::-1]), "back.png", description="turned")
+        await interaction.response.send_message("Turned", file=file)
+
+    async with online(fake, bot):
+        ada.say("see", channel=room, files=[("notes.txt", b"a\r\n--b\0c"), ("große.png", PNG)])
+        await fake.until(lambda: bot.heard)
+        notes, picture = bot.heard[0].attachments
+        assert (notes.filename, await notes.read()) == ("notes.txt", b"a\r\n--b\0c")
+        assert (picture.content_type, await picture.read()) == ("image/png", PNG)
+        ada.slash("look", channel=room, picture=("up.png", b"abc"))
+        turned = await answer(fake, room, "Turned")
+        assert [(one.name, one.data, one.description) for one in turned.attachments] == [("back.png", b"cba", "turned")]
+        mine = await bot.get_partial_messageable(room.id).fetch_message(turned.id)
+        await mine.add_files(discord.File(io.BytesIO(b"two"), "two.txt"))
+        assert [one.name for one in turned.attachments] == ["back.png", "two.txt"]
+        await mine.edit(attachments=[])
+        assert [one.attachments for one in turned.revisions][-1] == []
+        big = discord.File(io.BytesIO(b"x" * (10 * 2**20 + 1)), "big.bin")
+        with pytest.raises(discord.HTTPException, match="40005"):
+            await mine.channel.send(file=big)
+    assert [one.data for one in fake.uploads[:2]] == [b"cba", b"two"]
+
+
+async def test_the_edit_that_empties_a_bucket_returns_after_its_reset() -> None:
+    """In real time, on a smaller bucket: five edits in a window of 0.4 s."""
+    rates = RateRules(routes={"edit_message": Rule(5, 0.4)})
+    async with FakeDiscord(scale=1, rates=rates) as fake:
+        room = fake.channel(fake.guild("Home", fake.user("Ada")), "general")
+        async with online(fake, Bot()) as bot:
+            sent = await bot.get_partial_messageable(room.id).send("0")
+            for number in range(1, 7):
+                await sent.edit(content=str(number))
+        [message] = fake.answers(room)
+        at = {revision.text: revision.at for revision in message.revisions}
+    assert at["5"] - at["1"] < 0.4 <= at["6"] - at["1"]
+    assert fake.refused == 0
+
+
+async def test_who_does_not_keep_the_limit_is_told_to_wait(fake: FakeDiscord, room: Channel) -> None:
+    path = f"{fake.api_base}/channels/{room.id}/messages"
+    headers = {"Authorization": f"Bot {fake.token}"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        answers = [await http.post(path, json={"content": "x"}) for _ in range(6)]
+        body = await answers[5].json()
+        assert [one.status for one in answers] == [200] * 5 + [429]
+        assert answers[4].headers["X-RateLimit-Remaining"] == "0"
+        assert 0 < float(answers[4].headers["X-RateLimit-Reset-After"]) <= 0.5
+        assert (answers[5].headers["Retry-After"], answers[5].headers["X-RateLimit-Scope"]) == ("1", "user")
+        assert "Via" in answers[5].headers
+        assert (body["global"], 0 < body["retry_after"] <= 0.5) == (False, True)
+        await asyncio.sleep(body["retry_after"])
+        assert (await http.post(path, json={"content": "x"})).status == 200
+    assert fake.refused == 1
+    async with online(fake, Bot()) as bot:
+        fake.faults.at("send_message", status=429, retry_after=0.01)
+        await bot.get_partial_messageable(room.id).send("y")
+    assert [call.status for call in fake.made("send_message")][-2:] == [429, 200]
+
+
+async def test_deadlines_of_interactions(manual_clock: ManualClock) -> None:
+    async with FakeDiscord(clock=manual_clock) as fake:
+        ada, bot, codes = fake.user("Ada"), Bot(), list[int]()
+        go = asyncio.Event()
+
+        @bot.tree.command(description="Late")
+        async def late(interaction: Interaction, first: bool) -> None:
+            if not first:
+                await interaction.response.defer()
+            await go.wait()
+            go.clear()
+            for call in (interaction.response.defer, interaction.edit_original_response):
+                try:
+                    interaction.response._response_type = None  # so that the library itself doesn't refuse
+                    await call(**({} if first or call == interaction.response.defer else {"content": "x"}))
+                except discord.HTTPException as error:
+                    codes.append(error.code)
+
+        async with online(fake, bot):
+            missed = ada.slash("late", first=True)
+            await fake.until(lambda: "interaction" in bot.events)
+            await manual_clock.advance(3.1)
+            assert fake.has_failed(missed)
+            go.set()
+            await fake.until(lambda: len(codes) == 2)
+            kept = ada.slash("late", first=False)
+            await fake.until(lambda: kept.answer)
+            await manual_clock.advance(15 * 60 + 1)
+            go.set()
+            await fake.until(lambda: len(codes) == 4)
+        assert codes == [10062, 10015, 40060, 50027]
+        assert not fake.has_failed(kept)
+
+
+async def test_a_guest_gets_five_follow_ups(fake: FakeDiscord, ada: Person) -> None:
+    away = fake.channel(fake.guild("Away", ada, has_bot=False), "general")
+    bot, codes = Bot(), list[int]()
+
+    @bot.tree.command(description="Ask")
+    @app_commands.allowed_installs(guilds=True, users=True)
+    async def ask(interaction: Interaction) -> None:
+        await interaction.response.send_message("0")
+        for number in range(1, 7):
+            try:
+                await interaction.followup.send(str(number))
+            except discord.HTTPException as error:
+                codes.append(error.code)
+
+    async with online(fake, bot):
+        assert [guild.name for guild in bot.guilds] == []
+        ada.slash("ask", channel=away)
+        await fake.until(lambda: codes)
+    assert (codes, away.texts) == ([40094], ["0", "1", "2", "3", "4", "5"])
+
+
+async def test_a_dropped_connection_is_taken_up_again_and_nothing_is_missed(
+    fake: FakeDiscord, ada: Person, room: Channel
+) -> None:
+    async with online(fake, Bot()) as bot:
+        for number, drop in enumerate((lambda: fake.gateway.close(4000), fake.gateway.cut, fake.gateway.reconnect), 1):
+            ada.say(f"before {number}", channel=room)
+            drop()
+            ada.say(f"meanwhile {number}", channel=room)
+            await fake.until(lambda number=number: fake.gateway.resumed == number)  # type: ignore[misc]
+        await fake.until(lambda: len(bot.heard) == 6)
+    assert [message.content for message in bot.heard] == [
+        f"{when} {number}" for number in (1, 2, 3) for when in ("before", "meanwhile")
+    ]
+    assert fake.gateway.identified == 1
+
+
+async def test_after_a_lost_session_the_bot_begins_anew(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    async with online(fake, Bot()) as bot:
+        fake.gateway.invalidate()
+        ada.say("nobody hears this", channel=room)
+        await fake.until(lambda: fake.gateway.identified == 2)
+        ada.say("but this", channel=room)
+        await fake.until(lambda: bot.heard)
+        assert [message.content for message in bot.heard] == ["but this"]
+        history = [message async for message in bot.get_partial_messageable(room.id).history()]
+    assert [message.content for message in history] == ["but this", "nobody hears this"]
+
+
+async def test_a_revoked_token_ends_the_bot(fake: FakeDiscord, room: Channel) -> None:
+    with pytest.raises(discord.ConnectionClosed) as closed:
+        async with online(fake, Bot()) as bot:
+            fake.revoke_token()
+            with pytest.raises(discord.HTTPException, match="401"):
+                await bot.get_partial_messageable(room.id).send("x")
+            await fake.until(lambda: not fake.gateway.is_connected)
+    assert closed.value.code == 4004
+    with pytest.raises(discord.LoginFailure):
+        async with online(fake, Bot()):
+            pass
+
+
+async def test_intents_that_the_portal_has_not_switched_on() -> None:
+    async with FakeDiscord(message_content=False) as fake:
+        with pytest.raises(discord.PrivilegedIntentsRequired):
+            async with online(fake, Bot()):
+                pass
+        ada = fake.user("Ada")
+        room = fake.channel(fake.guild("Home", ada), "general")
+        quiet = Bot(discord.Intents(guilds=True, messages=True))
+        async with online(fake, quiet):
+            assert quiet.application_flags.gateway_message_content_limited is False
+            ada.say("secret", channel=room)
+            ada.say("hi", channel=room, mention=True)
+            ada.say("dm")
+            await fake.until(lambda: len(quiet.heard) == 3)
+            history = [message async for message in quiet.get_partial_messageable(room.id).history()]
+        mention = f"<@{fake.world.bot.id}> hi"
+        assert [message.content for message in quiet.heard] == ["", mention, "dm"]
+        assert [message.content for message in history] == [mention, ""]
+
+
+async def test_a_nonce_sends_once(fake: FakeDiscord, room: Channel) -> None:
+    async with online(fake, Bot()) as bot:
+        place = bot.get_partial_messageable(room.id)
+        first, again = await place.send("once", nonce="answer-7"), await place.send("once", nonce="answer-7")
+        other = await place.send("once")
+    assert first.id == again.id != other.id
+    assert len(fake.answers(room)) == 2
+
+
+async def test_edits_deletions_reactions_and_pings(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    bot = Bot(allowed_mentions=None)
+    async with online(fake, bot):
+        place = bot.get_partial_messageable(room.id)
+        loud = await place.send(f"{ada.mention} @everyone `@here`", silent=True)
+        quiet = await place.send(f"{ada.mention}", allowed_mentions=discord.AllowedMentions.none())
+        assert [user.id for user in loud.mentions] == [ada.id]
+        await loud.add_reaction("👀")
+        said = ada.say("one", channel=room)
+        ada.edit(said, "two")
+        ada.react(said, "👍")
+        ada.unreact(said, "👍")
+        ada.type(room)
+        ada.delete(said)
+        await loud.remove_reaction("👀", bot.user or discord.Object(0))
+        await fake.until(lambda: "raw_message_delete" in bot.events)
+        await quiet.delete()
+    for event in ("message_edit", "reaction_add", "reaction_remove", "typing", "message_delete"):
+        assert event in bot.events
+    [message] = fake.answers(room)
+    assert message.now.pinged == {str(ada.id), "@everyone"}
+    assert message.reactions == {}
+    with pytest.raises(AssertionError, match="pings"):
+        fake.assert_nobody_pinged()
+
+
+async def test_who_cannot_be_written_to(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    stranger = fake.user("Eve")
+    locked = fake.channel(fake.guild("Office", ada), "rules", bot_may_write=False)
+    async with online(fake, Bot()) as bot:
+        channel = bot.get_channel(locked.id)
+        assert isinstance(channel, discord.TextChannel)
+        assert not channel.permissions_for(channel.guild.me).send_messages
+        with pytest.raises(discord.Forbidden, match="50013"):
+            await channel.send("x")
+        with pytest.raises(discord.Forbidden, match="50007"):
+            await (await bot.fetch_user(stranger.id)).send("x")
+        person = await bot.fetch_user(ada.id)
+        await person.send("hello")
+        ada.close_dms()
+        with pytest.raises(discord.Forbidden, match="50007"):
+            await person.send("x")
+        with pytest.raises(discord.NotFound, match="10003"):
+            await bot.get_partial_messageable(42).send("x")
+        with pytest.raises(discord.HTTPException, match="50035"):
+            await bot.get_partial_messageable(room.id).send("x" * 2001)
+        assert locked.guild
+        ada.kick_bot(locked.guild)
+        await fake.until(lambda: "guild_remove" in bot.events)
+    assert ada.chat.texts == ["hello"]
+
+
+async def test_faults_strike_the_request_they_were_ordered_for(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    async with online(fake, Bot()) as bot:
+        place = bot.get_partial_messageable(room.id)
+        fake.faults.at("send_message", nth=2, status=503, text="upstream connect error")
+        await place.send("one")
+        with pytest.raises(discord.DiscordServerError, match="upstream connect error"):
+            await place.send("two")
+        for cut in ("before", "after"):
+            fake.faults.at("send_message", cut=cut, delay_s=0.1)  # type: ignore[arg-type]
+            with pytest.raises(aiohttp.ClientError):
+                await place.send(cut)
+        ada.say("see", channel=room, files=[("a.txt", b"a")])
+        await fake.until(lambda: bot.heard)
+        fake.faults.at("file", status=503)
+        with pytest.raises(discord.HTTPException, match="503"):
+            await bot.heard[0].attachments[0].read()
+        assert await bot.heard[0].attachments[0].read() == b"a"
+    assert [message.text for message in fake.answers(room)] == ["one", "after"]
+
+
+async def test_unknown_routes_come_out_at_the_end() -> None:
+    fake = FakeDiscord()
+    await fake.start()
+    async with online(fake, Bot()) as bot:
+        with pytest.raises(discord.NotFound):
+            await bot.fetch_premium_sticker_packs()
+    with pytest.raises(UnknownRoutes, match="GET /sticker-packs"):
+        await fake.close()
+
+
+async def test_power_cuts_keep_what_was_written(fake: FakeDiscord, ada: Person, room: Channel) -> None:
+    async with online(fake, Bot()) as bot:
+        url = fake.url
+        ada.say("hello", channel=room)
+        await fake.kill()
+        async with httpx.AsyncClient(verify=False) as http:
+            with pytest.raises(httpx.ConnectError):
+                await http.get(url)
+            await fake.start()
+            shown = await http.get(url)
+        assert (fake.url, shown.headers["content-type"].partition(";")[0]) == (url, "text/html")
+        assert "hello" in shown.text
+        ada.say("again", channel=room)
+        await fake.until(lambda: len(bot.heard) == 2, timeout_s=10)
+    assert fake.gateway.resumed == 1
+
+
+async def test_waiting_for_what_never_comes_ends(fake: FakeDiscord) -> None:
+    with pytest.raises(TimeoutError):
+        await fake.until(lambda: False, timeout_s=0.01)
+
+
+async def test_the_fixture(fake_discord: Callable[..., Awaitable[FakeDiscord]]) -> None:
+    one, two = await fake_discord(), await fake_discord(clock=ScaledClock(5), username="other")
+    assert one.url != two.url
+    async with online(two, Bot()) as bot:
+        assert bot.user
+        assert bot.user.name == "other"
+
+
+def test_by_hand_it_prints_its_settings_and_ends_cleanly() -> None:
+    command = [sys.executable, "-W", "error", "-m", "halext.testing.discord", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        url = process.stdout.readline().strip()
+        settings = dict(process.stdout.readline().strip().split("=") for _ in range(3))
+        with httpx.Client(verify=False) as http:
+            base, token = settings["HALEXT_DISCORD_API_BASE"], settings["HALEXT_DISCORD_TOKEN"]
+            me = http.get(f"{base}/users/@me", headers={"Authorization": f"Bot {token}"}).json()
+            assert me["bot"] is True
+            assert settings["HALEXT_DISCORD_GATEWAY"] == url.replace("http", "ws") + "/gateway"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        assert process.stderr.read() == ""
