@@ -60,7 +60,7 @@ class Api:
         self.calls: list[Call] = []
         self.unknown: list[str] = []
         self._places = Places(world, self.messages)
-        self._interactions = interactions
+        self.interactions = interactions
         self._routes = [
             *self._account(),
             *self._commands(),
@@ -109,7 +109,7 @@ class Api:
         grant = self.buckets.take(chosen.name, _place(call), is_exempt=chosen.is_open)
         response = _limited(grant) if grant.retry_after else self._answer(chosen, call, grant.headers)
         if any(fault.cut == "after" for fault in faults):
-            raise cut(request)
+            return cut(request)
         return response
 
     async def strike(self, name: str, request: web.BaseRequest) -> web.Response | None:
@@ -120,7 +120,7 @@ class Api:
         for fault in faults:
             await self.world.clock.sleep(fault.delay_s)
             if fault.cut == "before":
-                raise cut(request)
+                return cut(request)
             if fault.status is not None:
                 return _faulty(fault)
         return None
@@ -203,7 +203,7 @@ class Api:
     def _answers(self) -> list[Route]:
         place = "/webhooks/{app}/{token}"
         one = place + "/messages/{message}"
-        desk = self._interactions
+        desk = self.interactions
         callback = "/interactions/{interaction}/{token}/callback"
         return [
             route("callback", "POST", callback, desk.callback, is_open=True),
@@ -252,11 +252,11 @@ def reply(status: int, body: Any = None, headers: Mapping[str, str] | None = Non
     return web.Response(status=status, body=json.dumps(body).encode(), content_type="application/json", headers=headers)
 
 
-def cut(request: web.BaseRequest) -> ConnectionResetError:
-    """Cut the connection under a request."""
+def cut(request: web.BaseRequest) -> web.Response:
+    """Cut the connection under a request; the answer goes nowhere."""
     if request.transport:
         request.transport.abort()
-    return ConnectionResetError("cut by order")
+    return web.Response(status=0)
 
 
 def _limited(grant: Grant, refusal: Refusal = TOO_FAST) -> web.Response:

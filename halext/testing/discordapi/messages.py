@@ -68,8 +68,8 @@ class Messages:
         nonce = check_nonce(call.read("nonce"))
         if nonce and call.read("enforce_nonce") and (first := self._by_nonce(channel, nonce)):
             return first.json()
-        revision, flags = self._composer.write(channel, call.payload, call.uploads, Revision(), 0)
         reply_to = self._answered(channel, call.read("message_reference"))
+        revision, flags = self._composer.write(channel, call.payload, call.uploads, Revision(), 0)
         if channel.kind == "thread":
             self._world.join(channel, self._world.bot)
         sent = self._world.add_message(channel, self._world.bot, revision, flags=flags, nonce=nonce, reply_to=reply_to)
