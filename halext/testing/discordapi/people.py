@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from halext.testing.discordapi import components, limits, options
+from halext.testing.discordapi import components, filling, limits, options
 from halext.testing.discordapi.commands import GROUP, MESSAGE, SLASH, SUBCOMMAND, USER, Command, Commands
-from halext.testing.discordapi.components import BUTTON, LABEL, SELECT, SELECTS, TEXT_INPUT, walk
+from halext.testing.discordapi.components import BUTTON, SELECTS, walk
 from halext.testing.discordapi.interactions import (
     AUTOCOMPLETE,
     COMMAND,
@@ -181,7 +181,7 @@ class Person:
         if found.get("disabled"):
             raise ValueError(f"the menu {menu!r} is disabled")
         resolved = self._resolved(message.channel)
-        values = _chosen(found, chosen, resolved)
+        values = filling.chosen(found, [_account(one) for one in chosen], resolved)
         data = {"custom_id": found["custom_id"], "component_type": found["type"], "id": found["id"], "values": values}
         return self._interactions.open(COMPONENT, self.user, message.channel, {**data, **resolved.json()}, message)
 
@@ -194,11 +194,9 @@ class Person:
             raise ValueError(f"{self.user.name} was shown no form")
         modal = interaction.modal
         rows = components.numbered(modal["components"])
-        inputs = {str(one["custom_id"]): one for one in walk(rows) if one["type"] in components.FIELDS}
-        written = _by_id({**(fields or {}), **more}, rows, inputs)
         resolved = self._resolved(interaction.channel)
-        filled = {name: _filled(one, written.get(name), resolved) for name, one in inputs.items()}
-        data = {"custom_id": modal["custom_id"], "components": [_submitted(row, filled) for row in rows]}
+        sent = filling.submitted(rows, _accounts({**(fields or {}), **more}), resolved)
+        data = {"custom_id": modal["custom_id"], "components": sent}
         interaction.modal = None
         return self._interactions.open(
             MODAL_SUBMIT, self.user, interaction.channel, {**data, **resolved.json()}, interaction.message
@@ -212,7 +210,7 @@ class Person:
         command = self._command(first, place, SLASH)
         schema = options.subcommand(command, path)
         resolved = self._resolved(place)
-        things = {key: value.user if isinstance(value, Person) else value for key, value in values.items()}
+        things = _accounts(values)
         if focused and not any(one["name"] == focused and one.get("autocomplete") for one in schema):
             raise LookupError(f"/{name} has no option {focused!r} with suggestions")
         filled = options.fill(schema, things, resolved, focused=focused)
@@ -256,6 +254,19 @@ class Person:
             raise ValueError("people can change only what they wrote themselves, and only while it is there")
 
 
+def _account(thing: Any) -> Any:
+    """The account of a person; anything else as it is."""
+    return thing.user if isinstance(thing, Person) else thing
+
+
+def _accounts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """People by their accounts, also those in lists."""
+    return {
+        name: [_account(one) for one in value] if isinstance(value, list) else _account(value)
+        for name, value in values.items()
+    }
+
+
 def _check_text(text: str, files: Sequence[object]) -> None:
     if not text.strip() and not files:
         raise ValueError("a message holds a text, a file, or both")
@@ -277,50 +288,3 @@ def _is_offered(command: Command, place: Channel, user: User) -> bool:
     return wanted is None or (
         mine == guild.permissions(guild.people[0]) if str(wanted) == "0" else not int(wanted) & ~mine
     )
-
-
-def _chosen(menu: Mapping[str, Any], chosen: Sequence[Any], resolved: options.Resolved) -> list[str]:
-    least, most = menu.get("min_values", 1), menu.get("max_values", 1)
-    if not least <= len(chosen) <= most:
-        raise ValueError(f"choose {least} to {most}, not {len(chosen)}")
-    if menu["type"] != SELECT:
-        return [str(resolved.value(one.user if isinstance(one, Person) else one)) for one in chosen]
-    known = {str(option["label"]): str(option["value"]) for option in menu["options"]}
-    known |= {value: value for value in known.values()}
-    if strange := [one for one in chosen if one not in known]:
-        raise LookupError(f"the menu has no {strange}")
-    return [known[one] for one in chosen]
-
-
-def _by_id(
-    fields: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], inputs: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    """What was written, by the `custom_id` of its field: people see the label."""
-    labels = {str(one["label"]): number for number, one in inputs.items() if one.get("label")}
-    labels |= {str(row["label"]): str(row["component"]["custom_id"]) for row in rows if row["type"] == LABEL}
-    if strange := fields.keys() - inputs.keys() - labels.keys():
-        raise LookupError(f"no field {', '.join(sorted(strange))}; there are {', '.join(labels)}")
-    return {labels.get(name, name): value for name, value in fields.items()}
-
-
-def _filled(field: Mapping[str, Any], value: Any, resolved: options.Resolved) -> dict[str, Any]:
-    about = {"type": field["type"], "id": field["id"], "custom_id": field["custom_id"]}
-    if field["type"] == TEXT_INPUT:
-        text = str(field.get("value") or "") if value is None else str(value)
-        least, most = field.get("min_length", 0), field.get("max_length", components.MAX_INPUT)
-        if not text and field.get("required", True):
-            raise ValueError(f"{field['custom_id']} must be filled in")
-        if text and not least <= len(text) <= most:
-            raise ValueError(f"{field['custom_id']} takes {least} to {most} characters, not {len(text)}")
-        return {**about, "value": text}
-    if field["type"] in SELECTS:
-        chosen = value if isinstance(value, list) else [] if value is None else [value]
-        return {**about, "values": _chosen(field, chosen, resolved)}
-    raise NotImplementedError(f"people here can't fill in a component of type {field['type']}")
-
-
-def _submitted(row: Mapping[str, Any], filled: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    about = {"type": row["type"], "id": row["id"]}
-    if row["type"] == LABEL:
-        return {**about, "component": filled[row["component"]["custom_id"]]}
-    return {**about, "components": [filled[one["custom_id"]] for one in row.get("components", [])]}
