@@ -18,6 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from halext.testing.automatic1111 import FakeAutomatic1111
     from halext.testing.clock import ManualClock
+    from halext.testing.discord import FakeDiscord
     from halext.testing.ollama import FakeOllama
     from halext.testing.openai import FakeOpenAI
     from halext.testing.telegram import FakeTelegram
@@ -92,6 +93,22 @@ async def fake_telegram() -> AsyncIterator[Callable[..., Awaitable[FakeTelegram]
 
         async def start(*args: Any, **kwargs: Any) -> FakeTelegram:
             return await stack.enter_async_context(FakeTelegram(*args, **kwargs))
+
+        yield start
+
+
+@async_fixture
+async def fake_discord() -> AsyncIterator[Callable[..., Awaitable[FakeDiscord]]]:
+    """Starts fake Discords that are closed after the test, which fails if its bot asked for an unknown route.
+
+    `await fake_discord(scale=10)` takes the arguments of `FakeDiscord`.
+    """
+    from halext.testing.discord import FakeDiscord
+
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*args: Any, **kwargs: Any) -> FakeDiscord:
+            return await stack.enter_async_context(FakeDiscord(*args, **kwargs))
 
         yield start
 
