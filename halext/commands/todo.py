@@ -18,7 +18,7 @@ NUMBER = Option("number", "Its number, as the list shows it", required=True)
 @command(
     "task add",
     Option("title", "What is to be done", required=True, is_rest=True),
-    Option("priority", "How much it matters", choices=tuple(Priority)),
+    Option("priority", "How much it matters", choices=tuple(priority.value for priority in Priority)),
 )
 async def add(app: App, said: Said) -> Reply:
     """Write a task down."""
