@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -41,12 +43,46 @@ def memory(pid: int) -> tuple[float, float]:
     return found["Rss"], found["Pss"]
 
 
-def started(arguments: list[str], settle_s: float) -> tuple[float, float, float]:
+@contextmanager
+def platforms() -> Iterator[dict[str, str]]:
+    """A fake Discord and a fake Telegram in processes of their own; the settings that lead to them."""
+    with ExitStack() as stack:
+        discord = stack.enter_context(fake("discord", 4))
+        telegram = stack.enter_context(fake("telegram", 4))
+        yield {
+            "HALEXT_DISCORD_TOKEN": discord["token"],
+            "HALEXT_DISCORD_API_BASE": discord["api_base"],
+            "HALEXT_DISCORD_GATEWAY": discord["gateway_url"],
+            "HALEXT_TELEGRAM_TOKEN": telegram["token"],
+            "HALEXT_TELEGRAM_API_BASE": telegram["url"],
+        }
+
+
+@contextmanager
+def fake(name: str, lines: int) -> Iterator[dict[str, str]]:
+    """One of the fakes; what it prints about itself: its URL, and `name = value` in each further line."""
+    command = [sys.executable, "-u", "-m", f"halext.testing.{name}", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url, *rest = (process.stdout.readline().strip() for _ in range(lines))
+        yield {"url": url} | dict(line.split(" = ", 1) for line in rest)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def started(
+    arguments: list[str], settle_s: float, settings: Mapping[str, str] | None = None
+) -> tuple[float, float, float]:
     """Seconds from the command to "is ready", then resident and proportional MiB after a while of doing nothing."""
     with tempfile.TemporaryDirectory() as data:
         command = [sys.executable, "-m", "halext", "up", "--port", "0", "--data", data, *arguments]
+        environment = {**os.environ, **(settings or {})}
         began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -60,6 +96,15 @@ def started(arguments: list[str], settle_s: float) -> tuple[float, float, float]
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=40)
+
+
+def tell(
+    name: str, arguments: list[str], options: argparse.Namespace, settings: Mapping[str, str] | None = None
+) -> None:
+    """Print the figures of one way to start."""
+    seen = [started(arguments, options.settle, settings) for _ in range(max(1, options.runs // 2))]
+    rss, pss = min(s[1] for s in seen), min(s[2] for s in seen)
+    print(f"{name:<34}{min(s[0] for s in seen):8.2f} s  {rss:8.1f} MiB resident, {pss:.1f} MiB proportional")
 
 
 def main() -> None:
@@ -77,10 +122,10 @@ def main() -> None:
     for name, statement in rows.items():
         runs = [imported(statement) for _ in range(options.runs)]
         print(f"{name:<34}{min(r[0] for r in runs) * 1000:8.1f} ms {min(r[1] for r in runs):8.1f} MiB")
-    for name, arguments in {"halext up --no-demo": ["--no-demo"], "halext up (built-in model)": ["--demo"]}.items():
-        seen = [started(arguments, options.settle) for _ in range(max(1, options.runs // 2))]
-        rss, pss = min(s[1] for s in seen), min(s[2] for s in seen)
-        print(f"{name:<34}{min(s[0] for s in seen):8.2f} s  {rss:8.1f} MiB resident, {pss:.1f} MiB proportional")
+    tell("halext up --no-demo", ["--no-demo"], options)
+    tell("halext up (built-in model)", ["--demo"], options)
+    with platforms() as settings:
+        tell("halext up, Discord and Telegram", ["--no-demo"], options, settings)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"(this took {children.ru_utime + children.ru_stime:.0f} s of processor time)")
 

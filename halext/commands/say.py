@@ -25,14 +25,18 @@ class Talk:
         self._app = app
         self.registry = registry
 
-    async def line(self, speaker: Speaker, line: str, files: Sequence[File] = ()) -> Reply:
-        """Say a command as it was typed, without its slash."""
+    def understand(self, line: str) -> tuple[Command, dict[str, str]] | Text:
+        """The command in a line without its slash, with its values; or what is wrong with it."""
         try:
             command, rest = self.registry.find(line)
-            values = words.parse(command, rest)
+            return command, words.parse(command, rest)
         except HalextError as error:
             return failure(error)
-        return await self.run(speaker, command, values, files)
+
+    async def line(self, speaker: Speaker, line: str, files: Sequence[File] = ()) -> Reply:
+        """Say a command as it was typed, without its slash."""
+        understood = self.understand(line)
+        return understood if isinstance(understood, Text) else await self.run(speaker, *understood, files)
 
     async def run(
         self, speaker: Speaker, command: Command, values: Mapping[str, str], files: Sequence[File] = ()

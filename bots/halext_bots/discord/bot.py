@@ -32,6 +32,8 @@ from halext_bots.shared.keeping import Connected
 from halext_bots.shared.lanes import Lanes
 from halext_bots.shared.strangers import Strangers
 
+OFFICIAL_API = Route.BASE
+OFFICIAL_GATEWAY = DiscordWebSocket.DEFAULT_GATEWAY
 LANE_MAX = 20
 """Messages of one channel that may wait for their turn; more are refused in words."""
 NOTIFIER = "discord"
@@ -62,11 +64,10 @@ async def _serve(app: App, token: str, connected: Connected, intents: discord.In
 
 
 def _point_at(app: App) -> None:
-    """Use the addresses that are set, and Discord's own ones otherwise."""
-    if app.settings.discord_api_base is not None:
-        Route.BASE = app.settings.discord_api_base
-    if app.settings.discord_gateway is not None:
-        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(app.settings.discord_gateway)
+    """Use the addresses that are set, or Discord's own: the library keeps them in two of its classes."""
+    gateway = app.settings.discord_gateway
+    Route.BASE = app.settings.discord_api_base or OFFICIAL_API
+    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway) if gateway else OFFICIAL_GATEWAY
 
 
 class Bot(discord.Client):
@@ -95,7 +96,10 @@ class Bot(discord.Client):
         guilds = [discord.Object(int(guild)) for guild in self._app.settings.discord_guilds]
         for guild in guilds:
             self._tree.copy_global_to(guild=guild)
-            await self._tree.sync(guild=guild)
+            try:
+                await self._tree.sync(guild=guild)
+            except discord.HTTPException as error:
+                _log.warning("the commands can't be offered in the server %s: %s", guild.id, translated(error).message)
         if not guilds:
             await self._tree.sync()
 
@@ -155,7 +159,7 @@ class Bot(discord.Client):
         attachments: list[discord.Attachment],
     ) -> None:
         stage = self._chats.on(interaction)
-        if command.is_slow or attachments:
+        if attachments:
             await stage.defer()
         try:
             files = await fetch(attachments)

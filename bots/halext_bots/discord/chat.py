@@ -5,9 +5,9 @@ from __future__ import annotations
 import aiohttp
 import discord
 
-from halext_bots.discord.content import Content
+from halext_bots.discord.content import Content, of_discord
 from halext_bots.discord.failures import EXPIRED_TOKEN, TOO_OLD_TO_EDIT, UNKNOWN_INTERACTION, translated
-from halext_bots.shared.outbox import Flooded, Gone, Refused
+from halext_bots.shared.transport import Body, Flooded, Gone, Refused
 
 NOBODY = discord.AllowedMentions.none()
 FAILURES = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
@@ -20,20 +20,21 @@ class DiscordChat:
     def __init__(self, client: discord.Client, channel_id: int) -> None:
         self._channel = client.get_partial_messageable(channel_id)
 
-    async def send(self, body: Content, *, key: str) -> str:
+    async def send(self, body: Body, *, key: str) -> str:
         """Post it; the message's id. Discord knows the key, so that a repeat after a lost answer is seen once."""
+        made = of_discord(body)
         try:
-            if body.interaction is not None and (ref := await self._respond(body.interaction, body)) is not None:
+            if made.interaction is not None and (ref := await self._respond(made.interaction, made)) is not None:
                 return ref
-            return str((await self._send(body, key)).id)
+            return str((await self._send(made, key)).id)
         except FAILURES as error:
             raise _failure(error) from None
 
-    async def edit(self, ref: str, body: Content) -> None:
+    async def edit(self, ref: str, body: Body) -> None:
         """Write over a message."""
-        message = self._channel.get_partial_message(int(ref))
+        message, made = self._channel.get_partial_message(int(ref)), of_discord(body)
         try:
-            await message.edit(content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY)
+            await message.edit(content=made.text, view=made.view(), attachments=made.uploads(), allowed_mentions=NOBODY)
         except FAILURES as error:
             raise _failure(error) from None
 
@@ -73,18 +74,18 @@ class DiscordChat:
         """Answer a command in its own place; None when it is too late for that, and the channel has to do."""
         view = body.view() or discord.utils.MISSING
         try:
+            if body.is_more:
+                more = await interaction.followup.send(
+                    body.text, view=view, files=body.uploads(), ephemeral=body.is_quiet, wait=True
+                )
+                return str(more.id)
             if interaction.response.is_done():
                 edited = await interaction.edit_original_response(
                     content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY
                 )
                 return str(edited.id)
             answered = await interaction.response.send_message(
-                body.text,
-                view=view,
-                files=body.uploads(),
-                ephemeral=body.is_quiet,
-                allowed_mentions=NOBODY,
-                suppress_embeds=True,
+                body.text, view=view, files=body.uploads(), ephemeral=body.is_quiet, suppress_embeds=True
             )
             return str(answered.message_id)
         except discord.HTTPException as error:

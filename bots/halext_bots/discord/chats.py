@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,19 +15,19 @@ from halext_bots.discord.chat import FAILURES, DiscordChat
 from halext_bots.discord.content import Content, content
 from halext_bots.discord.markdown import Markdown
 from halext_bots.shared.lanes import Spawn
-from halext_bots.shared.outbox import Outbox, Pace
+from halext_bots.shared.outbox import Full, Outbox
+from halext_bots.shared.pace import DISCORD, Rank
 from halext_bots.shared.splitting import messages
 from halext_bots.shared.stage import View
 from halext_bots.shared.view import Growing
 
 CHANNELS_MAX = 500
 """Channels whose outboxes are kept at once; idle ones make room, those that were quiet for longest first."""
-PACE = Pace(gap_s=1.25)
-"""Discord lets about five edits in five seconds into a channel; one in five stays free for what is final."""
 CLOSE_S = 3.0
 ANSWER_S = 2.0
 """Discord gives three seconds for the first answer to a command; by then it is told that one will come."""
 RENDERER = Markdown()
+_log = logging.getLogger("halext.discord")
 
 
 class Chats:
@@ -36,7 +37,7 @@ class Chats:
         self._client = client
         self._clock = clock
         self._spawn = spawn
-        self._outboxes: OrderedDict[str, Outbox[Content]] = OrderedDict()
+        self._outboxes: OrderedDict[str, Outbox] = OrderedDict()
 
     def under(self, channel_id: int, message_id: int) -> DiscordStage:
         """Where a message is answered."""
@@ -49,16 +50,17 @@ class Chats:
 
     def restore(self, chat: str, refs: tuple[str, ...]) -> View | None:
         """What was being shown before a restart."""
-        outbox = self.outbox(chat)
-        return Growing(outbox, RENDERER, content, [outbox.adopt(ref) for ref in refs])
+        return Growing(self.outbox(chat), RENDERER, content, refs)
 
-    def outbox(self, chat: str) -> Outbox[Content]:
+    def outbox(self, chat: str) -> Outbox:
         """The outbox of a channel by its id."""
         if chat not in self._outboxes:
             idle = [known for known, outbox in self._outboxes.items() if outbox.is_idle]
             for known in idle[: max(len(self._outboxes) + 1 - CHANNELS_MAX, 0)]:
                 del self._outboxes[known]
-            self._outboxes[chat] = Outbox(DiscordChat(self._client, int(chat)), self._clock, self._spawn, PACE)
+            self._outboxes[chat] = Outbox(
+                DiscordChat(self._client, int(chat)), self._clock, self._spawn, pace=DISCORD, name="discord"
+            )
         self._outboxes.move_to_end(chat)
         return self._outboxes[chat]
 
@@ -71,7 +73,7 @@ class Chats:
 class DiscordStage:
     """Answers one message. Fulfils `stage.Stage`."""
 
-    def __init__(self, chat: str, outbox: Outbox[Content], *, reply_to: int | None = None) -> None:
+    def __init__(self, chat: str, outbox: Outbox, *, reply_to: int | None = None) -> None:
         self._chat = chat
         self._outbox = outbox
         self._reply_to = reply_to
@@ -84,9 +86,18 @@ class DiscordStage:
     def say(self, reply: Text) -> None:
         """Answer with this."""
         bodies = messages(reply.markdown, RENDERER)
+        after = None
         for number, body in enumerate(bodies):
             buttons = reply.buttons if number == len(bodies) - 1 else ()
-            self._outbox.post(self._first(number, content(body, buttons), is_quiet=reply.is_quiet), is_final=True)
+            made = self._first(number, content(body, buttons), is_quiet=reply.is_quiet)
+            try:
+                after = self._outbox.post(made, rank=Rank.FINAL, after=after)
+            except Full:
+                _log.warning("there is no room for an answer: too much waits for this channel")
+
+    def busy(self) -> None:
+        """Show that the bot is writing."""
+        self._outbox.typing()
 
     def view(self) -> View:
         """Answer with something that grows."""
@@ -103,16 +114,21 @@ class DiscordStage:
 class InteractionStage(DiscordStage):
     """Answers a command in its own place, which must begin within three seconds."""
 
-    def __init__(
-        self, chat: str, outbox: Outbox[Content], interaction: discord.Interaction, clock: Clock, spawn: Spawn
-    ) -> None:
+    def __init__(self, chat: str, outbox: Outbox, interaction: discord.Interaction, clock: Clock, spawn: Spawn) -> None:
         super().__init__(chat, outbox)
         self._interaction = interaction
         self._clock = clock
+        self._spawn = spawn
         spawn(self._defer_in_time(), "answer a command in time")
 
+    def busy(self) -> None:
+        """Say that an answer will come."""
+        self._spawn(self.defer(), "an answer will come")
+
     def _first(self, number: int, made: Content, *, is_quiet: bool) -> Content:
-        return replace(made, interaction=self._interaction, is_quiet=is_quiet) if number == 0 or is_quiet else made
+        if number and not is_quiet:
+            return made
+        return replace(made, interaction=self._interaction, is_quiet=is_quiet, is_more=number > 0)
 
     async def _defer_in_time(self) -> None:
         await self._clock.sleep(ANSWER_S)

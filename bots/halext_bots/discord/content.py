@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import discord
 
 from halext.commands.types import Button, File
+from halext_bots.shared.transport import Body
 
 PREFIX = "hx:"
 """Begins the `custom_id` of our buttons; what follows is what pressing one says."""
@@ -16,7 +17,7 @@ STOP_LABELS = frozenset({"Stop", "Drop"})
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class Content(Body):
     """A message, ready to be sent or to be written over another one."""
 
     text: str
@@ -28,9 +29,13 @@ class Content:
     """The command that it answers; counts when it is sent only."""
     is_quiet: bool = field(default=False, compare=False)
     """Only for who gave the command."""
+    is_more: bool = field(default=False, compare=False)
+    """Follows another answer to the same command."""
 
     def view(self) -> discord.ui.View | None:
-        """The buttons, in the library's words. It is stopped, so that the library does not keep it: presses find
+        """The buttons, in the library's words.
+
+        It is stopped, so that the library does not keep it: presses find
         their command in the button itself.
         """
         if not self.buttons:
@@ -55,3 +60,10 @@ def content(text: str, buttons: Sequence[Button] = (), files: Sequence[File] = (
 def said_by(custom_id: str) -> str | None:
     """What pressing a button says; None for a button that is not ours."""
     return custom_id.removeprefix(PREFIX) if custom_id.startswith(PREFIX) else None
+
+
+def of_discord(body: Body) -> Content:
+    """What was made here and went through the outbox."""
+    if not isinstance(body, Content):
+        raise TypeError("that is no message for Discord")
+    return body

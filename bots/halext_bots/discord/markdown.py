@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
 
@@ -20,12 +22,16 @@ MESSAGE_MAX = 2_000
 HEADINGS = 3
 """Levels that Discord has; deeper ones are bold."""
 
+LINES_KEPT = 1_024
+"""Drawn lines that are kept: cutting measures the same lines again and again."""
+
 BREAKER = "\u200b"
 _ADDRESS = re.compile(r"https?://[^\s<>]+", re.IGNORECASE)
 _SPECIAL = re.compile(r"[\\*_~`|<\[\]]")
 _LEADING = re.compile(r"^(\s*)(-#|[#>\-+]|\d+(?=[.)]))")
 _MENTION = re.compile(r"@(?=everyone|here|[!&]?\d)", re.IGNORECASE)
 _TAG = re.compile(r"<(?=[@#:/]|a:|t:|id:)", re.IGNORECASE)
+_FENCE = re.compile("``(?=`)")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,24}")
 _ENCODED = {ord(char): f"%{ord(char):02X}" for char in "\\*|~`@"}
 _STYLES = (("url", ""), ("strong", "**"), ("strike", "~~"), ("emphasis", "*"), ("code", "`"))
@@ -75,8 +81,7 @@ def _group(group: Sequence[Line]) -> Iterator[str]:
 
 def _fenced(rows: Sequence[str], language: str) -> Iterator[str]:
     yield f"```{language}"
-    for row in rows:
-        yield _unpinging(re.sub("``(?=`)", f"``{BREAKER}", row))
+    yield from _unpinging(_FENCE.sub(f"``{BREAKER}", "\n".join(rows))).split("\n")
     yield "```"
 
 
@@ -85,13 +90,14 @@ def _prefix(line: Line) -> str:
     return "  " * line.indent + marks
 
 
+@lru_cache(LINES_KEPT)
 def _words(line: Line) -> str:
     prefix = _prefix(line)
     _, runs, _ = trimmed(line.runs)
     if line.kind != "heading" or not runs:
         return prefix + _guarded(_dressed(runs))
     if line.level > HEADINGS or prefix:
-        runs = tuple(Run(run.text, True, run.emphasis, run.strike, run.code, run.url) for run in runs)
+        runs = tuple(replace(run, strong=True) for run in runs)
         return prefix + _dressed(runs)
     return f"{'#' * line.level} {_dressed(runs)}"
 
@@ -110,10 +116,9 @@ def _dressed(runs: Sequence[Run], depth: int = 0) -> str:
         return "".join(_escaped(run.text) for run in runs)
     name, marker = _STYLES[depth]
     made = ""
-    for value, grouped in groupby(runs, key=attrgetter(name)):
-        made = _joined(
-            made, _styled(tuple(grouped), name, marker, depth) if value else _dressed(tuple(grouped), depth + 1)
-        )
+    for value, group in groupby(runs, key=attrgetter(name)):
+        same = tuple(group)
+        made = _joined(made, _styled(same, name, marker, depth) if value else _dressed(same, depth + 1))
     return made
 
 

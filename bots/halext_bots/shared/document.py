@@ -1,7 +1,7 @@
 """What a model said, as a small tree that knows no platform: blocks that hold inlines.
 
-Every value is frozen and compares by what it holds. Nothing in here is markup: a renderer decides what a thing looks like,
-and escapes what its platform would take for a command.
+Every value is frozen and compares by what it holds. Nothing in here is markup: a renderer decides what a thing looks
+like, and escapes what its platform would take for a command.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ from halext.types import RequestId
 from halext_bots.shared import answers, paintings
 from halext_bots.shared.stage import Restore, Stage, View
 
+GLANCE_S = 0.25
+"""Between two looks at an answer that grows: no platform shows more of it, and each look costs a rendering."""
+
 
 class Host:
     """One platform's conversation partner. It knows no platform: a `Stage` shows what it has to say."""
@@ -28,12 +31,28 @@ class Host:
 
     async def line(self, stage: Stage, speaker: Speaker, line: str, files: Sequence[File] = ()) -> None:
         """Somebody typed a command, or pressed a button that says one."""
-        await self._answer(stage, speaker, await self.talk.line(speaker, line, files))
+        understood = self.talk.understand(line)
+        if isinstance(understood, Text):
+            stage.say(understood)
+        else:
+            await self.run(stage, speaker, *understood, files)
 
     async def run(
         self, stage: Stage, speaker: Speaker, command: Command, values: Mapping[str, str], files: Sequence[File] = ()
     ) -> None:
-        """Somebody filled in a command, or wrote plain text, which is the question of `ask`."""
+        """Somebody filled in a command, or wrote plain text, which is the question of `ask`.
+
+        Returns when what was said is on the record; what takes seconds goes on by itself.
+        """
+        if command.is_slow:
+            stage.busy()
+            self._app.background.spawn(self._run(stage, speaker, command, values, files), f"/{command.name}")
+        else:
+            await self._run(stage, speaker, command, values, files)
+
+    async def _run(
+        self, stage: Stage, speaker: Speaker, command: Command, values: Mapping[str, str], files: Sequence[File]
+    ) -> None:
         await self._answer(stage, speaker, await self.talk.run(speaker, command, values, files))
 
     async def ask(self, stage: Stage, speaker: Speaker, text: str, files: Sequence[File] = ()) -> None:
@@ -92,6 +111,8 @@ class Host:
                 if view.refs != refs:
                     refs = view.refs
                     await self._showings.note(replace(showing, refs=refs))
+                if event.kind == "tail":
+                    await self._app.clock.sleep(GLANCE_S)
         raise Internal  # an answer's log ends with its turn
 
     async def _paint(self, caller: Caller, number: RequestId, view: View) -> None:

@@ -84,6 +84,8 @@ class Line:
 
     def head(self, count: int) -> Line:
         """The first characters."""
+        if count >= sum(len(run.text) for run in self.runs):
+            return self
         taken: list[Run] = []
         for run in self.runs:
             if count <= 0:
@@ -134,10 +136,8 @@ class _Layout:
 
     def add(self, block: Block, frame: _Frame) -> None:
         match block:
-            case Paragraph(inlines):
-                self._text(inlines, frame, "text")
-            case Heading(level, inlines):
-                self._text(inlines, frame, "heading", level)
+            case Paragraph() | Heading():
+                self._text(block, frame)
             case List():
                 self._list(block, frame)
             case Quote(blocks):
@@ -152,16 +152,20 @@ class _Layout:
             case Rule():
                 self._line((), frame, "rule")
 
-    def _text(self, inlines: Sequence[Inline], frame: _Frame, kind: Kind, level: int = 0) -> None:
-        for row in _rows(inlines):
-            self._line(row, frame, kind, level=level)
+    def _text(self, block: Paragraph | Heading, frame: _Frame) -> None:
+        level = block.level if isinstance(block, Heading) else 0
+        for row in _rows(block.inlines):
+            self._line(row, frame, "heading" if level else "text", level=level)
             frame = _later(frame)
 
     def _inner(self, blocks: Sequence[Block], frame: _Frame) -> None:
-        for block, following in zip(blocks, (*blocks[1:], None), strict=True):
+        previous: Block | None = None
+        for block in blocks:
+            if previous is not None:
+                joins = (frame.depth and isinstance(block, List)) or isinstance(previous, Heading)
+                frame = replace(frame, rank=1, markers=(), has_gap=not joins)
             self.add(block, frame)
-            in_item = frame.depth and isinstance(following, List)
-            frame = replace(frame, rank=1, markers=(), has_gap=not (in_item or isinstance(block, Heading)))
+            previous = block
 
     def _list(self, block: List, frame: _Frame) -> None:
         number = block.start
@@ -233,14 +237,20 @@ def _flatten(inlines: Sequence[Inline], style: Run, rows: list[list[Run]]) -> No
                 _put(replace(style, text=text, code=True), rows[-1])
             case Break():
                 rows.append([])
-            case Strong(inner):
-                _flatten(inner, replace(style, strong=True), rows)
-            case Emphasis(inner):
-                _flatten(inner, replace(style, emphasis=True), rows)
-            case Strike(inner):
-                _flatten(inner, replace(style, strike=True), rows)
+            case Strong(inner) | Emphasis(inner) | Strike(inner):
+                _flatten(inner, _styled(style, inline), rows)
             case Link():
                 _link(inline, style, rows)
+
+
+def _styled(style: Run, inline: Strong | Emphasis | Strike) -> Run:
+    match inline:
+        case Strong():
+            return replace(style, strong=True)
+        case Emphasis():
+            return replace(style, emphasis=True)
+        case Strike():
+            return replace(style, strike=True)
 
 
 def _put(run: Run, row: list[Run]) -> None:

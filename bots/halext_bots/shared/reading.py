@@ -1,10 +1,10 @@
 """From the Markdown of a model to a document: CommonMark with tables and ~~strikes~~, and nothing that can act.
 
-Raw HTML is text and a picture is a link. Two things of CommonMark are left out, so that what has been written never changes
-its meaning when more is written: titles by underlining, and link targets that are defined elsewhere in the text.
+Raw HTML is text and a picture is a link. Two things of CommonMark are left out, so that what has been written never
+changes its meaning when more is written: titles by underlining, and link targets that are defined elsewhere.
 
-What is promised about growing text: let `text` end with a line break. Then `read(text + more)` begins with
-`settled(read(text))`, whatever `more` is. So a message made of settled blocks can be sent and left alone.
+What is promised about growing text: let `front = text[:steady(text)]`. Then `read(text + more)` begins with
+`settled(read(front))`, whatever `more` is. So a message made of settled blocks can be sent and left alone.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ from halext_bots.shared.document import (
 from halext_bots.shared.links import target
 
 SEGMENT = 1_000
-"""Characters that are looked at together for *emphasis* and [links]: what a line costs grows with the square of this."""
+"""Characters that are looked at together for *emphasis* and [links]: a line's cost grows with the square of this."""
 BRACKETS_MAX = 60
 """Opening brackets in a segment; with more of them they are only brackets."""
 NESTED_MAX = 32
 """Levels of lists and quotes; the parser would drop what is deeper than its own limit, so deeper markers are text."""
 HEADER_MAX = 400
-"""Characters in the first row of a table. Below half a segment, so that this row is never settled as a paragraph."""
+"""Characters in the first two rows of a table. Below half a segment, so that neither is ever settled as a paragraph."""
 
-_UNSEEN = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160), *range(8234, 8239)))
+_UNSEEN = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F)))
 """Control characters, and those that turn the direction of everything around: Telegram drops them too."""
 _CLEAN = {**_UNSEEN, **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"), 0x2028: "\n", 0x2029: "\n"}
 
@@ -76,8 +76,31 @@ def read_placed(text: str) -> list[tuple[Block, int]]:
     return list(_Blocks(tokens, text.split("\n")).all())
 
 
+def steady(text: str) -> int:
+    """How much of a clean text says what kind of block it is in.
+
+    All whole lines do. A last line that is not finished may still turn into anything, unless it is long, and words.
+    """
+    end = text.rfind("\n") + 1
+    if len(text) - end <= HEADER_MAX:
+        return end
+    leaf = _last_leaf(read(text))
+    return len(text) if isinstance(leaf, Paragraph) and leaf.settled else end
+
+
+def _last_leaf(blocks: Document) -> Block | None:
+    last = blocks[-1] if blocks else None
+    match last:
+        case Quote(inner):
+            return _last_leaf(inner)
+        case List(items):
+            return _last_leaf(items[-1])
+        case _:
+            return last
+
+
 def settled(blocks: Document) -> Document:
-    """Without the last piece: the rest of a text of whole lines stays as it is when more is written."""
+    """Without the last piece: the rest of a steady text stays as it is when more is written."""
     if not blocks:
         return ()
     kept = _settled(blocks[-1])
@@ -197,7 +220,7 @@ class _Blocks:
 
 
 def _language(info: str) -> str:
-    return info.split(maxsplit=1)[0] if info.split() else ""
+    return next(iter(info.split(maxsplit=1)), "")
 
 
 def _inlines(source: str) -> tuple[tuple[Inline, ...], int]:
@@ -272,7 +295,7 @@ def _limited(rule: Any) -> Any:
 
 
 def _table_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
-    if state.eMarks[start] - state.bMarks[start] > HEADER_MAX:
+    if any(state.eMarks[row] - state.bMarks[row] > HEADER_MAX for row in range(start, min(start + 2, end))):
         return False
     return bool(table_rule(state, start, end, silent))
 

@@ -1,5 +1,7 @@
-"""Cutting a document into messages: between blocks if that leaves no message half empty, else between lines, sentences,
-words, and only then inside a word, never inside what people see as one character.
+"""Cutting a document into messages.
+
+Between blocks if that leaves no message half empty, else between lines, sentences, words, and only then inside a word;
+never inside what people see as one character, unless it alone is longer than a message.
 
 The parts are lines, so a renderer dresses each message for itself: code opened anew keeps its language, items their
 numbers. Whatever a renderer adds is part of what is measured.
@@ -69,7 +71,8 @@ def cut(lines: Sequence[Line], renderer: Renderer[object]) -> Cut | None:
     It depends on no more lines than are needed to see that they are too long.
     """
     blank = next((index for index, line in enumerate(lines) if not line.is_blank), len(lines))
-    rest = lines[blank:]
+    # What is longer than a message need not be measured to its end; neither are there more lines in one than units.
+    rest = [line.head(renderer.limit + 1) for line in lines[blank : blank + renderer.limit + 1]]
     count = _fitting(rest, renderer)
     if count == len(rest):
         return None
@@ -112,13 +115,16 @@ def _fitting(lines: Sequence[Line], renderer: Renderer[object]) -> int:
 
 
 def _between(lines: Sequence[Line], count: int, renderer: Renderer[object]) -> Cut | None:
-    """A cut in front of a line that leaves the message at least half full: where most begins, then where it is latest."""
-    places = []
-    for at in range(count, 0, -1):
-        if renderer.length(lines[:at]) < renderer.limit // 2:
-            break
-        if lines[at - 1].kind != "heading":  # a title belongs to what it is the title of
-            places.append(at)
+    """A cut that leaves the message at least half full: in front of the line where most begins, of these the latest."""
+    least, most = 0, count + 1
+    while most - least > 1:
+        middle = (least + most) // 2
+        if renderer.length(lines[:middle]) < renderer.limit // 2:
+            least = middle
+        else:
+            most = middle
+    # A title belongs to what it is the title of.
+    places = [at for at in range(least + 1, count + 1) if lines[at - 1].kind != "heading"]
     if not places:
         return None
     best = max(places, key=lambda at: (lines[at].rank, at))

@@ -35,6 +35,9 @@ class Stage(Protocol):
     def say(self, reply: Text) -> None:
         """Answer with this."""
 
+    def busy(self) -> None:
+        """Show that the answer will take a while."""
+
     def view(self) -> View:
         """Answer with something that grows."""
 

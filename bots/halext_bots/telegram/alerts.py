@@ -26,7 +26,7 @@ class AlertChat:
         told = told_as(alert)
         try:
             message: Message = await self._bot.send_message(
-                self._chat_id, told.body.text, entities=told.entities, link_preview_options=NO_PREVIEW
+                self._chat_id, told.text.text, entities=told.entities, link_preview_options=NO_PREVIEW
             )
         except TelegramError as error:
             raise translated(error) from None
@@ -37,7 +37,7 @@ class AlertChat:
         told = told_as(alert)
         try:
             await self._bot.edit_message_text(
-                told.body.text,
+                told.text.text,
                 self._chat_id,
                 int(ref),
                 entities=told.entities,

@@ -8,8 +8,8 @@ from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, Tele
 
 from halext.commands.attachments import is_picture
 from halext.commands.types import File
-from halext_bots.shared.outbox import Flooded, Gone, Refused
-from halext_bots.telegram.content import Content
+from halext_bots.shared.transport import Body, Flooded, Gone, Refused
+from halext_bots.telegram.content import Content, of_telegram
 from halext_bots.telegram.failures import seconds, translated
 
 CAPTION_MAX = 1_024
@@ -32,27 +32,28 @@ class TelegramChat:
         self._chat_id = chat_id
         self._thread_id = thread_id
 
-    async def send(self, body: Content, *, key: str) -> str:
+    async def send(self, body: Body, *, key: str) -> str:
         """Post it; the message's number. Telegram knows no keys: a repeat after a lost answer may be seen twice."""
         del key
         try:
-            return str((await self._send(body)).message_id)
+            return str((await self._send(of_telegram(body))).message_id)
         except TelegramError as error:
             raise _failure(error) from None
 
-    async def edit(self, ref: str, body: Content) -> None:
+    async def edit(self, ref: str, body: Body) -> None:
         """Write over a message. With files it becomes a new message, and the old one goes."""
+        made = of_telegram(body)
         try:
-            if body.files:
-                await self._send(body)
+            if made.files:
+                await self._send(made)
                 await self._bot.delete_message(self._chat_id, int(ref))
                 return
             await self._bot.edit_message_text(
-                body.body.text,
+                made.text.text,
                 self._chat_id,
                 int(ref),
-                entities=body.entities,
-                reply_markup=body.keyboard,
+                entities=made.entities,
+                reply_markup=made.keyboard,
                 link_preview_options=NO_PREVIEW,
             )
         except TelegramError as error:
@@ -79,7 +80,7 @@ class TelegramChat:
         *others, last = body.files
         for file in others:
             await self._file(file, None)
-        if len(body.body.text) <= CAPTION_MAX:
+        if len(body.text.text) <= CAPTION_MAX:
             return await self._file(last, body)
         await self._file(last, None)
         return await self._text(body)
@@ -87,7 +88,7 @@ class TelegramChat:
     async def _text(self, body: Content) -> Message:
         return await self._bot.send_message(
             self._chat_id,
-            body.body.text,
+            body.text.text,
             entities=body.entities,
             reply_markup=body.keyboard,
             link_preview_options=NO_PREVIEW,
@@ -97,7 +98,7 @@ class TelegramChat:
 
     async def _file(self, file: File, words: Content | None) -> Message:
         upload = InputFile(file.data, filename=file.name)
-        caption = None if words is None else words.body.text
+        caption = None if words is None else words.text.text
         entities = None if words is None else words.entities
         keyboard = None if words is None else words.keyboard
         thread = self._thread_id

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 
 from telegram import Bot
 from telegram.error import TelegramError
@@ -12,7 +12,8 @@ from telegram.error import TelegramError
 from halext.commands.types import Button, File, Text
 from halext.types import Clock
 from halext_bots.shared.lanes import Spawn
-from halext_bots.shared.outbox import Outbox, Pace
+from halext_bots.shared.outbox import Full, Outbox
+from halext_bots.shared.pace import TELEGRAM, TELEGRAM_GROUP, Rank
 from halext_bots.shared.splitting import messages
 from halext_bots.shared.stage import View
 from halext_bots.shared.view import Growing
@@ -24,11 +25,9 @@ from halext_bots.telegram.incoming import Heard
 TOAST_MAX = 200
 CHATS_MAX = 500
 """Chats whose outboxes are kept at once; idle ones make room, those that were quiet for longest first."""
-PRIVATE = Pace(gap_s=1.25, per_minute=50)
-GROUP = Pace(gap_s=3.0, per_minute=20)
-"""Telegram lets about one message a second into a private chat, and twenty a minute into a group; edits count."""
 CLOSE_S = 3.0
 RENDERER = Entities()
+_log = logging.getLogger("halext.telegram")
 
 
 class Chats:
@@ -38,7 +37,7 @@ class Chats:
         self._bot = bot
         self._clock = clock
         self._spawn = spawn
-        self._outboxes: OrderedDict[str, Outbox[Content]] = OrderedDict()
+        self._outboxes: OrderedDict[str, Outbox] = OrderedDict()
 
     def stage(self, heard: Heard) -> TelegramStage:
         """Where something that was heard is answered."""
@@ -46,17 +45,16 @@ class Chats:
 
     def restore(self, chat: str, refs: tuple[str, ...]) -> View | None:
         """What was being shown before a restart."""
-        outbox = self.outbox(chat)
-        return Growing(outbox, RENDERER, content, [outbox.adopt(ref) for ref in refs])
+        return Growing(self.outbox(chat), RENDERER, content, refs)
 
-    def outbox(self, chat: str) -> Outbox[Content]:
+    def outbox(self, chat: str) -> Outbox:
         """The outbox of a chat by its name: its id, and a topic's behind a colon."""
         if chat not in self._outboxes:
             self._make_room()
             number, _, thread = chat.partition(":")
-            pace = GROUP if number.startswith("-") else PRIVATE
+            pace = TELEGRAM_GROUP if number.startswith("-") else TELEGRAM
             telegram_chat = TelegramChat(self._bot, int(number), int(thread) if thread else None)
-            self._outboxes[chat] = Outbox(telegram_chat, self._clock, self._spawn, pace)
+            self._outboxes[chat] = Outbox(telegram_chat, self._clock, self._spawn, pace=pace, name="telegram")
         self._outboxes.move_to_end(chat)
         return self._outboxes[chat]
 
@@ -74,7 +72,7 @@ class Chats:
 class TelegramStage:
     """Answers one thing that was said. Fulfils `stage.Stage`."""
 
-    def __init__(self, bot: Bot, heard: Heard, outbox: Outbox[Content], spawn: Spawn) -> None:
+    def __init__(self, bot: Bot, heard: Heard, outbox: Outbox, spawn: Spawn) -> None:
         self._bot = bot
         self._heard = heard
         self._outbox = outbox
@@ -94,10 +92,18 @@ class TelegramStage:
                 self._spawn(self._toast(text), "toast")
                 return
         self.hush()
+        after = None
         for number, body in enumerate(bodies):
-            is_last = number == len(bodies) - 1
-            made = self._dress(body, reply.buttons if is_last else ())
-            self._outbox.post(made, is_final=True)
+            buttons = reply.buttons if number == len(bodies) - 1 else ()
+            try:
+                after = self._outbox.post(self._dress(body, buttons), rank=Rank.FINAL, after=after)
+            except Full:
+                _log.warning("there is no room for an answer: too much waits for this chat")
+
+    def busy(self) -> None:
+        """Show that the bot is writing."""
+        self.hush()
+        self._outbox.typing()
 
     def view(self) -> View:
         """Answer with something that grows."""
@@ -110,9 +116,8 @@ class TelegramStage:
             self._spawn(self._toast(""), "toast")
 
     def _dress(self, body: Formatted, buttons: Sequence[Button], files: Sequence[File] = ()) -> Content:
-        made = content(body, buttons, files)
         is_reply = not self._heard.is_private and not self._heard.callback_id
-        return replace(made, reply_to=self._heard.message_id) if is_reply else made
+        return content(body, buttons, files, self._heard.message_id if is_reply else None)
 
     async def _toast(self, text: str) -> None:
         try:

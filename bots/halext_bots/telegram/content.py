@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from halext.commands.types import Button, File
+from halext_bots.shared.transport import Body
 from halext_bots.telegram.entities import Formatted
 
 ROW = 3
@@ -15,25 +16,21 @@ ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class Content(Body):
     """A message, ready to be sent or to be written over another one."""
 
-    body: Formatted
+    text: Formatted
     buttons: tuple[Button, ...] = ()
     files: tuple[File, ...] = ()
-    reply_to: int | None = None
+    reply_to: int | None = field(default=None, compare=False)
     """The message that it answers; counts when it is sent only."""
-
-    def plain(self) -> Content:
-        """The same without any look, for when Telegram does not like the entities."""
-        return Content(self.body.plain(), self.buttons, self.files, self.reply_to)
 
     @property
     def entities(self) -> list[MessageEntity]:
         """The look of the text, in the library's words."""
         return [
             MessageEntity(entity.type, entity.offset, entity.length, url=entity.url, language=entity.language)
-            for entity in self.body.entities
+            for entity in self.text.entities
         ]
 
     @property
@@ -45,6 +42,16 @@ class Content:
         return InlineKeyboardMarkup([keys[at : at + ROW] for at in range(0, len(keys), ROW)])
 
 
-def content(body: Formatted, buttons: Sequence[Button] = (), files: Sequence[File] = ()) -> Content:
-    """A message of these parts."""
-    return Content(body, tuple(buttons), tuple(files))
+def content(
+    text: Formatted, buttons: Sequence[Button] = (), files: Sequence[File] = (), reply_to: int | None = None
+) -> Content:
+    """A message of these parts; without any look if Telegram does not like the one it has."""
+    plain = Content(text.plain(), tuple(buttons), tuple(files), reply_to=reply_to) if text.entities else None
+    return Content(text, tuple(buttons), tuple(files), plain, reply_to)
+
+
+def of_telegram(body: Body) -> Content:
+    """What was made here and went through the outbox."""
+    if not isinstance(body, Content):
+        raise TypeError("that is no message for Telegram")
+    return body

@@ -1,15 +1,16 @@
-"""Lines as Telegram's text with entities: no markup at all, so nothing has to be escaped and nothing can be refused as wrong.
+"""Lines as Telegram's text with entities: no markup at all, so there is nothing to escape.
 
-Entities obey the Bot API: inside the text, counted in UTF-16 units, never empty, one inside another or apart, nothing inside
-code, no white space at their ends.
+Entities obey the Bot API: inside the text, counted in UTF-16 units, never empty, one inside another or apart, nothing
+inside code, no white space at their ends (but for the indentation of code).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import dropwhile, groupby
 from operator import attrgetter
 from typing import Literal
 
@@ -20,6 +21,8 @@ from halext_bots.shared.tables import aligned
 MESSAGE_MAX = 4_096
 """In UTF-16 units."""
 ENTITIES_MAX = 100
+LINES_KEPT = 1_024
+"""Drawn lines that are kept: cutting measures the same lines again and again."""
 
 Type = Literal["bold", "italic", "strikethrough", "code", "pre", "text_link", "blockquote"]
 
@@ -80,17 +83,12 @@ class Entities:
 
     def render(self, lines: Sequence[Line]) -> Formatted:
         """These lines as one message. Of more than 100 entities the least useful are left out."""
-        page = _Page()
-        for group in groups(lines):
-            page.add(group)
-        return Formatted(page.text, _most_useful(page.finish()))
+        page = _page(lines)
+        return Formatted(page.text, _most_useful(page.entities))
 
     def length(self, lines: Sequence[Line]) -> int:
         """Its length in UTF-16 units."""
-        page = _Page()
-        for group in groups(lines):
-            page.add(group)
-        return page.length
+        return _page(lines).length
 
 
 def plain(text: str) -> str:
@@ -108,92 +106,98 @@ class _Page:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._entities: list[Entity] = []
-        self._quote: int | None = None
-        """Where the quote begins that is being written."""
-        self._quote_end = 0
+        self.entities: list[Entity] = []
         self.length = 0
 
     @property
     def text(self) -> str:
         return "".join(self._parts)
 
-    def add(self, group: Sequence[Line]) -> None:
-        first = group[0]
-        if self._parts:
-            self._write("\n\n" if first.has_gap else "\n")
-        is_pre = first.kind in {"code", "row"}
-        self._quoted(first.is_quoted and not is_pre)
-        match first.kind:
-            case "code":
-                self._pre([line.text for line in group], first.language)
-            case "row":
-                self._pre(aligned(group), "")
-            case "rule":
-                self._write(f"{_prefix(first)}———")
-            case _:
-                self._words(first)
-        if self._quote is not None:
-            self._quote_end = self.length
-
-    def finish(self) -> list[Entity]:
-        self._quoted(is_quoted=False)
-        return self._entities
-
-    def _quoted(self, is_quoted: bool) -> None:  # noqa: FBT001
-        if is_quoted and self._quote is None:
-            self._quote = self.length
-        elif not is_quoted and self._quote is not None:
-            self._mark("blockquote", self._quote, self._quote_end)
-            self._quote = None
-
-    def _write(self, text: str) -> None:
+    def write(self, text: str) -> None:
         self._parts.append(text)
         self.length += utf16(text)
 
-    def _mark(self, kind: Type, begin: int, end: int, *, url: str | None = None, language: str | None = None) -> None:
+    def mark(self, kind: Type, begin: int, end: int, *, url: str | None = None, language: str | None = None) -> None:
         if end > begin:
-            self._entities.append(Entity(kind, begin, end - begin, url, language))
+            self.entities.append(Entity(kind, begin, end - begin, url, language))
 
-    def _pre(self, rows: Sequence[str], language: str) -> None:
-        begin = self.length
-        shown = [row for index, row in enumerate(rows) if any(map(str.strip, rows[: index + 1]))]
-        self._write("\n".join(shown).rstrip())
-        self._mark("pre", begin, self.length, language=language if _LANGUAGE.fullmatch(language) else None)
+    def add(self, piece: Formatted) -> None:
+        self.entities += [replace(entity, offset=entity.offset + self.length) for entity in piece.entities]
+        self.write(piece.text)
 
-    def _words(self, line: Line) -> None:
-        _, runs, _ = trimmed(line.runs)
-        prefix = _prefix(line)
+
+def _page(lines: Sequence[Line]) -> _Page:
+    page = _Page()
+    quote, quote_end = -1, 0
+    for group in groups(lines):
+        first = group[0]
+        if page.length:
+            page.write("\n\n" if first.has_gap else "\n")
+        is_pre = first.kind in {"code", "row"}
+        if quote >= 0 and (is_pre or not first.is_quoted):
+            page.mark("blockquote", quote, quote_end)
+            quote = -1
+        if quote < 0 and first.is_quoted and not is_pre:
+            quote = page.length
         # Telegram takes white space off both ends of a message, and would have to move the entities.
-        self._write((prefix if self._parts else prefix.lstrip()) if runs else prefix.strip())
-        if line.kind == "heading":
-            runs = tuple(Run(run.text, True, run.emphasis, run.strike, run.code, run.url) for run in runs)
-        self._dress(runs, 0)
+        page.add(_code(group) if is_pre else _drawn(first if page.length else replace(first, indent=0)))
+        quote_end = page.length
+    if quote >= 0:
+        page.mark("blockquote", quote, quote_end)
+    return page
 
-    def _dress(self, runs: Sequence[Run], depth: int) -> None:
-        if depth == len(_STYLES):
-            for run in runs:
-                self._write(plain(run.text))
-            return
-        name, kind = _STYLES[depth]
-        for value, grouped in groupby(runs, key=attrgetter(name)):
-            self._style(tuple(grouped), kind if value else None, depth)
 
-    def _style(self, runs: tuple[Run, ...], kind: Type | None, depth: int) -> None:
-        if kind is None:
-            self._dress(runs, depth + 1)
-            return
-        front, inner, behind = trimmed(runs)
-        self._write(front)
-        begin = self.length
-        if kind == "code":
-            self._write("".join(run.text for run in inner))
+def _code(group: Sequence[Line]) -> Formatted:
+    rows = aligned(group) if group[0].kind == "row" else [line.text for line in group]
+    text = "\n".join(dropwhile(_is_empty, rows)).rstrip()
+    language = group[0].language if _LANGUAGE.fullmatch(group[0].language) else None
+    return Formatted(text, (Entity("pre", 0, utf16(text), language=language),) if text else ())
+
+
+def _is_empty(row: str) -> bool:
+    return not row.strip()
+
+
+@lru_cache(LINES_KEPT)
+def _drawn(line: Line) -> Formatted:
+    page = _Page()
+    _, runs, _ = trimmed(line.runs)
+    prefix = _prefix(line)
+    if line.kind == "rule":
+        return Formatted(f"{prefix}———")
+    page.write(prefix if runs else prefix.rstrip())
+    if line.kind == "heading":
+        runs = tuple(replace(run, strong=True) for run in runs)
+    _dress(page, runs, 0)
+    return Formatted(page.text, tuple(page.entities))
+
+
+def _dress(page: _Page, runs: Sequence[Run], depth: int) -> None:
+    if depth == len(_STYLES):
+        for run in runs:
+            page.write(plain(run.text))
+        return
+    name, kind = _STYLES[depth]
+    for value, group in groupby(runs, key=attrgetter(name)):
+        same = tuple(group)
+        if value:
+            _style(page, same, kind, depth)
         else:
-            if kind == "text_link":  # code may hold nothing and be in nothing, so a link is no code
-                inner = tuple(Run(run.text, run.strong, run.emphasis, run.strike) for run in inner)
-            self._dress(inner, depth + 1)
-        self._mark(kind, begin, self.length, url=runs[0].url if kind == "text_link" else None)
-        self._write(behind)
+            _dress(page, same, depth + 1)
+
+
+def _style(page: _Page, runs: Sequence[Run], kind: Type, depth: int) -> None:
+    front, inner, behind = trimmed(runs)
+    page.write(front)
+    begin = page.length
+    if kind == "code":
+        page.write("".join(run.text for run in inner))
+    else:
+        if kind == "text_link":  # code may be in nothing that has an address
+            inner = tuple(replace(run, code=False, url="") for run in inner)
+        _dress(page, inner, depth + 1)
+    page.mark(kind, begin, page.length, url=runs[0].url if kind == "text_link" else None)
+    page.write(behind)
 
 
 def _prefix(line: Line) -> str:

@@ -25,8 +25,8 @@ LONGEST_DELAY_S = 30.0
 REMEMBERED = 1_000
 """Ids of updates that were taken, since Telegram may send one twice."""
 METHOD = "getupdates"
-"""Written so, since the library's own method would let one update that it can't read spoil all others. Telegram does not
-look at the case of names."""
+"""Written so, since the library's own method would let one update that it can't read spoil all others. Telegram does
+not look at the case of names."""
 KINDS = ["message", "callback_query"]
 
 Take = Callable[[Update], asyncio.Event | None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from halext.runtime.app import App
 from halext_bots.shared.keeping import Connected, Keeper
@@ -18,8 +19,14 @@ class TelegramService:
         """Serve people on Telegram until cancelled."""
 
         async def bot(token: str, connected: Connected) -> None:
-            from halext_bots.telegram.bot import run
-
+            # In a thread: it takes a second or two, and the other doors open meanwhile.
+            run = await asyncio.to_thread(_load)
             await run(app, token, connected)
 
         await Keeper(app, self.name, ready).run(bot)
+
+
+def _load() -> Callable[[App, str, Connected], Awaitable[None]]:
+    from halext_bots.telegram.bot import run
+
+    return run
