@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
 
 @dataclass(slots=True)
 class Fleet:
-    """Nodes and the way to them: all that it takes to ask a model something."""
+    """Nodes and the way to them: all that it takes to ask a model something, or for pictures."""
 
     clock: Clock
     door: Door
@@ -38,6 +38,7 @@ class Fleet:
     registry: Registry
     prober: Prober
     gateway: Gateway
+    studio: Studio
 
 
 @dataclass(slots=True)
@@ -52,7 +53,6 @@ class App(Fleet):
     answers: Answers
     places: Places
     desk: Desk
-    studio: Studio
     roster: TunnelStore
     tunnels: Tunnels
     lock: DataDirLock
