@@ -145,17 +145,15 @@ class Studio:
     async def stop(self, caller: Caller, job: RequestId) -> CancelOutcome:
         """End a job, as far as that can be done. Raises `NotFound`."""
         entry = self._shelf.find(caller, job)
-        while not entry.job.state.is_end:
-            site = entry.site
-            if site is None:
-                self._dequeue(entry)
-                return "dequeued"
-            if await self._stopper.ask(entry, site) == "cannot":
-                return "too_late"
-            if entry.site is site:  # and not in line again, or elsewhere, since this one failed meanwhile
-                self._drop(entry)
-                return "stopping"
-        return "too_late"
+        if entry.job.state.is_end:
+            return "too_late"
+        if (site := entry.site) is None:
+            self._dequeue(entry)
+            return "dequeued"
+        if await self._stopper.ask(entry, site) == "cannot":
+            return "too_late"
+        self._drop(entry)
+        return "stopping"
 
     async def run(self) -> None:
         """Let go of old pictures, for ever."""
@@ -202,6 +200,8 @@ class Studio:
 
     def _try(self, entry: Entry) -> Site | None:
         """Take an endpoint, in the same step in which it is chosen."""
+        if entry.is_cancelled:
+            raise Cancelled
         chosen = policy.choose(self._open(entry), self._taken)
         if chosen is None:
             return None
