@@ -125,8 +125,9 @@ class Drivers(Protocol):
         """The driver that speaks `kind`."""
 
 
-Stopping = Literal["stopping", "not_begun", "cannot"]
-"""Whether a server stops a job: after its next step; not yet, since it has not begun it; or never."""
+Stopping = Literal["stopping", "not_begun", "gone", "cannot"]
+"""Whether a server stops a job: after its next step; not yet, since it waits there; it does not know the job, which has
+not come yet or has ended; or never."""
 
 
 class Painter(Protocol):
@@ -143,7 +144,10 @@ class Painter(Protocol):
         """
 
     async def stop(self, endpoint: Endpoint, job: RequestId) -> Stopping:
-        """Ask for the end of this job, and of no other. After "not_begun" ask again: such a wish is not remembered."""
+        """Ask for the end of this job, and of no other.
+
+        Ask again until it has ended: a wish that comes too early may be forgotten.
+        """
 
 
 class Reveal(Protocol):

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -158,12 +158,17 @@ def parse_progress(body: bytes, recipe: Recipe) -> Progress | None:
     if not found.active:
         return None
     whole = recipe.steps * recipe.n
-    return Step(round(min(found.progress, 1) * whole), whole, found.eta) if found.progress else Started()
+    eta_s = None if found.eta is None else max(found.eta, 0.0)
+    share = min(found.progress or 0.0, 1.0)
+    return Step(round(share * whole), whole, eta_s) if share > 0 else Started()
 
 
-def is_active(body: bytes) -> bool:
-    """Whether the job that was asked about is the one that runs, from the answer of /internal/progress."""
-    return reading.from_node(_OWN, body).active
+def parse_standing(body: bytes) -> Literal["active", "queued", "unknown"]:
+    """Whether the job that was asked about runs, waits, or is not there, from the answer of /internal/progress."""
+    found = reading.from_node(_OWN, body)
+    if found.active:
+        return "active"
+    return "queued" if found.queued else "unknown"
 
 
 def parse_pictures(body: bytes, recipe: Recipe, checkpoint: Checkpoint, node: NodeName) -> tuple[Picture, ...]:
@@ -186,7 +191,8 @@ def parse_pictures(body: bytes, recipe: Recipe, checkpoint: Checkpoint, node: No
         sampler=info.sampler_name or recipe.sampler,
         n=1,
     )
-    images = answer.images[max(info.index_of_first_image, 0) :]  # a grid of all may stand before them
+    first = max(info.index_of_first_image, 0)  # a grid of all may stand before them, and what extensions drew behind
+    images = answer.images[first : first + recipe.n]
     return tuple(Picture(_png(image), _used(base, info, at), node) for at, image in enumerate(images))
 
 

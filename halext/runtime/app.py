@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
 
 @dataclass(slots=True)
 class Fleet:
-    """Nodes and the way to them: all that it takes to ask a model something."""
+    """Nodes and the way to them: all that it takes to ask a model something, or for pictures."""
 
     clock: Clock
     door: Door
@@ -42,6 +42,7 @@ class Fleet:
     registry: Registry
     prober: Prober
     gateway: Gateway
+    studio: Studio
 
 
 @dataclass(slots=True)
@@ -59,7 +60,6 @@ class App(Fleet):
     showings: Callable[[str], ShowingStore]
     """What a platform's door shows, by the platform's name."""
     desk: Desk
-    studio: Studio
     roster: TunnelStore
     tunnels: Tunnels
     lock: DataDirLock

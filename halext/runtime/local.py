@@ -25,7 +25,8 @@ from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.control import Control, LocalAnswer, LocalControl, P, R, RemoteControl
 from halext.runtime.operations import Operation
-from halext.types import EndpointId, NodeName, SecretRef
+from halext.runtime.studio import open_studio
+from halext.types import Capability, EndpointId, NodeName, SecretRef
 from halext.upstream import Endpoint
 from halext.upstreams.address import Place, place
 from halext.upstreams.coordinator import Coordinator
@@ -46,6 +47,9 @@ PATIENCE_S = 0.5
 """How long a question waits for nodes that are slow to answer a look when others have answered already."""
 BUILTIN_START_S = 60.0
 """The built-in model is ready in a few seconds, on a busy small computer in many."""
+
+IMAGES = "/hx/images"
+"""The operation that begins a job for pictures; those that follow and stop it stand below."""
 
 TOKEN = SecretRef("token")
 
@@ -134,16 +138,23 @@ async def _together(
     clock = SystemClock()
     registry = Registry(records=None, clock=clock, publish=_tell_nobody)
     prober = Prober(registry, drivers(door), clock)
-    gateway = Gateway(
-        registry=registry,
-        drivers=drivers(door),
-        clock=clock,
-        options=Options(default_model=access.default_model),
-        look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
-    )
+
+    def look_again(endpoint: EndpointId) -> None:
+        background.spawn(prober.look(endpoint), f"look at {endpoint}")
+
+    options = Options(default_model=access.default_model)
+    gateway = Gateway(registry=registry, drivers=drivers(door), clock=clock, options=options, look_again=look_again)
     for endpoint in endpoints:
         await registry.add(Node(name=endpoint.node, endpoints=(endpoint,), created_at=clock.now()))
-    fleet = Fleet(clock=clock, door=door, drivers=drivers(door), registry=registry, prober=prober, gateway=gateway)
+    fleet = Fleet(
+        clock=clock,
+        door=door,
+        drivers=drivers(door),
+        registry=registry,
+        prober=prober,
+        gateway=gateway,
+        studio=open_studio(gateway, registry, door, clock, background, look_again),
+    )
     unknown = () if identified else endpoints
     return FleetControl(fleet, Looker(fleet, background, unknown, has_token=access.token is not None))
 
@@ -223,8 +234,11 @@ class Looker:
         self._has_token = has_token
         self._looking: asyncio.Event | None = None
 
-    async def fresh(self, max_age_s: float) -> None:
-        """Wait until the nodes have been looked at, or until some have and the others take too long."""
+    async def fresh(self, max_age_s: float, can: Capability | None = None) -> None:
+        """Wait until the nodes have been looked at, or until some have and the others take too long.
+
+        Where only models that `can` do something help, one of those must have been seen.
+        """
         if self._looking is None:
             self._looking = asyncio.Event()
             self._background.spawn(self._look(self._looking, max_age_s), "look at the nodes")
@@ -232,8 +246,13 @@ class Looker:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await done.wait()
-        if not self._fleet.registry.known_models():
+        if not self._knows(can):
             await done.wait()
+
+    def _knows(self, can: Capability | None) -> bool:
+        sightings = (state.sighting for state in self._fleet.registry.states())
+        models = (model for sighting in sightings if sighting for model in sighting.models)
+        return any(can is None or can in model.capabilities for model in models)
 
     async def _look(self, done: asyncio.Event, max_age_s: float) -> None:
         try:
@@ -274,7 +293,10 @@ class FleetControl(LocalControl):
 
     async def call(self, operation: Operation[P, R], params: P) -> R:
         """Run the verb here."""
-        await self._looker.fresh(MAX_SHOWN_AGE_S)
+        if operation.path == IMAGES:
+            await self._looker.fresh(MAX_AGE_S, "image")
+        elif not operation.path.startswith(IMAGES):  # a job under way knows its node; to stop it nobody should wait
+            await self._looker.fresh(MAX_SHOWN_AGE_S)
         return await super().call(operation, params)
 
     def generate(self, request: TextRequest, node: NodeName | None = None) -> FreshAnswer:

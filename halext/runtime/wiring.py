@@ -24,7 +24,6 @@ from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
-from halext.images.studio import Studio
 from halext.nodes.prober import Prober
 from halext.nodes.registry import Registry
 from halext.nodes.store import NodeStore
@@ -33,6 +32,7 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.settings import Settings
+from halext.runtime.studio import open_studio
 from halext.storage import schema
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
@@ -42,7 +42,7 @@ from halext.tunnel.store import TunnelStore
 from halext.types import Clock, EndpointId, NodeName
 from halext.upstreams.address import is_literal
 from halext.upstreams.http import Door
-from halext.upstreams.kinds import drivers, painters
+from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
 from halext.vault.cipher import Cipher
 from halext.vault.store import SecretStore
@@ -112,6 +112,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             registry=registry,
             prober=prober,
             gateway=gateway,
+            studio=open_studio(gateway, registry, door, clock, background, look_again, ledger),
             settings=settings,
             database=database,
             vault=vault,
@@ -122,7 +123,6 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             places=Places(scope),
             showings=partial(ShowingStore, scope),
             desk=Desk(scope, gateway, clock),
-            studio=_studio(gateway, registry, door, clock, ledger, background, look_again),
             roster=roster,
             tunnels=tunnels,
             lock=lock,
@@ -163,26 +163,6 @@ def _gateway(
         clock=clock,
         ledger=ledger,
         options=gateway_options(settings),
-        look_again=look_again,
-    )
-
-
-def _studio(
-    gateway: Gateway,
-    registry: Registry,
-    door: Door,
-    clock: Clock,
-    ledger: UsageLedger,
-    background: Background,
-    look_again: Callable[[EndpointId], None],
-) -> Studio:
-    return Studio(
-        registry=registry,
-        painters=painters(door, clock),
-        clock=clock,
-        spawn=background.spawn,
-        records=gateway.records,
-        ledger=ledger,
         look_again=look_again,
     )
 

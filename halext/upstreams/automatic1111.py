@@ -13,7 +13,7 @@ from http import HTTPStatus
 from halext.dialects import automatic1111 as dialect
 from halext.errors import ModelMissing, RequestRefused, TimedOut, Unreachable, UpstreamError
 from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
-from halext.pictures import Picture, Recipe, Started, Tell
+from halext.pictures import Picture, Recipe, Tell
 from halext.types import Clock, ModelName, RequestId
 from halext.upstream import Endpoint, ModelDetails, RunningModel, Sighting, Stopping
 from halext.upstreams.http import PROBE, Answer, Deadlines, Door
@@ -91,8 +91,9 @@ class Automatic1111Painter:
         with naming(endpoint):
             checkpoint = await find(self._door, endpoint, recipe.model)
             body = dialect.txt2img_body(recipe, checkpoint, job)
-            answer = await self._watched(endpoint, recipe, body, job, tell)
-            return dialect.parse_pictures(_body(answer), recipe, checkpoint, endpoint.node)
+            answer = _body(await self._watched(endpoint, recipe, body, job, tell))
+            # Some megabytes of base64 inside JSON: the loop has others to serve meanwhile.
+            return await asyncio.to_thread(dialect.parse_pictures, answer, recipe, checkpoint, endpoint.node)
 
     async def stop(self, endpoint: Endpoint, job: RequestId) -> Stopping:
         """Interrupt the server while it works on our job; without `/internal` nobody can know whose job that is."""
@@ -100,8 +101,9 @@ class Automatic1111Painter:
             answer = await self._ask_for_progress(endpoint, job)
             if answer.status == HTTPStatus.NOT_FOUND:
                 return "cannot"
-            if not dialect.is_active(_body(answer)):
-                return "not_begun"
+            standing = dialect.parse_standing(_body(answer))
+            if standing != "active":
+                return "not_begun" if standing == "queued" else "gone"
             _body(await self._door.request(endpoint, "POST", "/sdapi/v1/interrupt", json=b"{}", deadlines=PROBE))
             return "stopping"
 
@@ -141,10 +143,10 @@ class Automatic1111Painter:
 
     async def _look_at_job(self, endpoint: Endpoint, recipe: Recipe, job: RequestId, tell: Tell) -> None:
         answer = await self._ask_for_progress(endpoint, job)
-        if answer.status == HTTPStatus.NOT_FOUND:  # its page is off; everyone's progress at least shows that it lives
-            everyone = await self._door.request(endpoint, "GET", EVERYONES_PROGRESS, deadlines=PROBE)
-            if dialect.parse_busy(_body(everyone)):
-                tell(Started())
+        if (
+            answer.status == HTTPStatus.NOT_FOUND
+        ):  # its page is off; everyone's progress shows that it lives, not for whom
+            _body(await self._door.request(endpoint, "GET", EVERYONES_PROGRESS, deadlines=PROBE))
         elif (progress := dialect.parse_progress(_body(answer), recipe)) is not None:
             tell(progress)
 

@@ -217,11 +217,13 @@ class Door:
         spot = place(endpoint.url)
         if endpoint.via == "tunnel":
             opening = partial(self.channel, endpoint)
-            return spot, *(_session(ChannelConnector(opening, keepalive_s=kept_s)) for kept_s in _KEPT_S)
+            kept, fresh = (_session(ChannelConnector(opening, keepalive_s=kept_s)) for kept_s in _KEPT_S)
+            return spot, kept, fresh
         resolver = _CheckedResolver(endpoint, spot, self.rule_for(endpoint), self._resolve)
         if spot.literal is not None:
             resolver.check(str(spot.literal))  # aiohttp asks no resolver for these
-        return spot, *(_session(_tcp(resolver, self._tls, kept_s)) for kept_s in _KEPT_S)
+        kept, fresh = (_session(_tcp(resolver, self._tls, kept_s)) for kept_s in _KEPT_S)
+        return spot, kept, fresh
 
 
 class Stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from halext.accounts.types import Caller, Permission
 from halext.images.types import CancelOutcome, Job
 from halext.pictures import Picture, Recipe
-from halext.runtime.app import App
+from halext.runtime.app import Fleet
 from halext.runtime.operations import operation
 from halext.runtime.shapes_images import (
     Cancellation,
@@ -30,7 +30,7 @@ CANCELLED: dict[CancelOutcome, str] = {
 
 
 @operation("POST", "/hx/images", Permission.USE)
-async def imagine(app: App, caller: Caller, params: Imagine) -> ImageJob:
+async def imagine(fleet: Fleet, caller: Caller, params: Imagine) -> ImageJob:
     """Make pictures; with `wait` false the answer is a job to follow."""
     wish = Recipe(
         prompt=params.prompt,
@@ -44,21 +44,20 @@ async def imagine(app: App, caller: Caller, params: Imagine) -> ImageJob:
         seed=params.seed,
         n=params.n,
     )
-    job = app.studio.order(caller, wish, app.gateway.new_id())
-    return job_info(await app.studio.finished(caller, job.id) if params.wait else job)
+    return job_info(await fleet.studio.make(caller, wish) if params.wait else fleet.studio.begin(caller, wish))
 
 
 @operation("GET", "/hx/images/{id}", Permission.USE)
-async def follow_images(app: App, caller: Caller, params: FollowImages) -> ImageJob:
+async def follow_images(fleet: Fleet, caller: Caller, params: FollowImages) -> ImageJob:
     """How far a job is, and its pictures once they are there."""
-    wait_s = min(max(params.wait_s, 0.0), LONGEST_LOOK_S)
-    return job_info(await app.studio.wait(caller, RequestId(params.id), params.seen, wait_s))
+    wait_s = min(max(0.0, params.wait_s), LONGEST_LOOK_S)
+    return job_info(await fleet.studio.wait(caller, RequestId(params.id), params.seen, wait_s))
 
 
 @operation("DELETE", "/hx/images/{id}", Permission.USE)
-async def cancel_images(app: App, caller: Caller, params: ImageJobRef) -> Cancellation:
+async def cancel_images(fleet: Fleet, caller: Caller, params: ImageJobRef) -> Cancellation:
     """Cancel a job, as far as that can be done."""
-    outcome = await app.studio.cancel(caller, RequestId(params.id))
+    outcome = await fleet.studio.stop(caller, RequestId(params.id))
     return Cancellation(outcome, CANCELLED[outcome])
 
 

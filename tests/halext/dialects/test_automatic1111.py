@@ -77,6 +77,11 @@ def test_where_there_is_no_hash_the_name_decides() -> None:
         dialect.parse_pictures(answer(sd_model_hash="0123456789", sd_model_name="other"), WISH, bare, PC)
 
 
+def test_what_stands_behind_the_pictures_is_left_out() -> None:
+    whole = dialect.parse_pictures(answer(), WISH, LISTED, PC)
+    assert dialect.parse_pictures(answer(), replace(WISH, n=1), LISTED, PC) == whole[:1]
+
+
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [("not base64!", "not base64"), (base64.b64encode(b"\xff\xd8\xff\xe0").decode(), "no PNG files; set .*png")],
@@ -95,14 +100,16 @@ def test_pictures_that_are_none(image: str, sentence: str) -> None:
         ({"active": True, "queued": False, "progress": 0, "eta": None}, Started()),
         ({"active": True, "queued": False, "progress": None}, Started()),
         ({"active": True, "queued": False, "progress": 0.5, "eta": 3.0}, Step(4, 8, 3.0)),
-        ({"active": True, "queued": False, "progress": 1.5, "eta": 0.0}, Step(8, 8, 0.0)),
+        ({"active": True, "queued": False, "progress": 1.5, "eta": -0.1}, Step(8, 8, 0.0)),
+        ({"active": True, "queued": False, "progress": -0.5, "eta": None}, Started()),
         ({"active": False, "queued": False, "completed": True, "textinfo": "Waiting..."}, None),
     ],
 )
 def test_progress(told: dict[str, Any], progress: Progress | None) -> None:
     body = json.dumps(told).encode()
     assert dialect.parse_progress(body, WISH) == progress
-    assert dialect.is_active(body) is told["active"]
+    standing = "active" if told["active"] else "queued" if told["queued"] else "unknown"
+    assert dialect.parse_standing(body) == standing
 
 
 def test_lists_and_states() -> None:
@@ -151,7 +158,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.binary(max_size=60) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_nothing_but_declared_errors_comes_out(body: bytes) -> None:
-    for parse in (dialect.parse_checkpoints, dialect.parse_options, dialect.parse_busy, dialect.is_active):
+    for parse in (dialect.parse_checkpoints, dialect.parse_options, dialect.parse_busy, dialect.parse_standing):
         with suppress(UpstreamError):
             parse(body)
     with suppress(UpstreamError):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, cast
 
 import pytest
 
@@ -24,8 +25,10 @@ from halext.errors import (
     Unreachable,
 )
 from halext.gateway.records import Records
+from halext.images import shelf as shelf_file
 from halext.images import studio as studio_file
 from halext.images.inscription import recipe_of
+from halext.images.shelf import Shelf
 from halext.images.studio import Studio
 from halext.images.types import Job, JobState
 from halext.nodes.prober import Prober
@@ -37,7 +40,8 @@ from halext.testing.automatic1111 import FakeAutomatic1111, FakeCheckpoint
 from halext.testing.clock import ScaledClock
 from halext.testing.ollama import FakeOllama
 from halext.types import EndpointId, Kind, ModelName, NodeName, RequestId
-from halext.upstream import Endpoint
+from halext.upstream import Endpoint, Stopping
+from halext.upstreams.automatic1111 import Automatic1111Painter
 from halext.upstreams.http import Door
 from halext.upstreams.kinds import drivers, painters
 
@@ -66,7 +70,7 @@ class House:
 
     def order(self, wish: Recipe = WISH, caller: Caller = LOCAL) -> RequestId:
         self.ordered += 1
-        return self.studio.order(caller, wish, RequestId(f"r-{self.ordered}")).id
+        return self.studio.begin(caller, wish, RequestId(f"r-{self.ordered}")).id
 
     async def make(self, wish: Recipe = WISH) -> Job:
         async with asyncio.timeout(10):
@@ -82,30 +86,33 @@ class House:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def door() -> AsyncIterator[Door]:
+    door = Door()
+    yield door
+    await door.aclose()
+
+
+@pytest.fixture
+async def background(door: Door) -> AsyncIterator[Background]:
+    async with Background() as running:
+        yield running
+
+
+@pytest.fixture
+async def house(door: Door, background: Background) -> House:
     clock = ScaledClock(50)
     registry = Registry(records=None, clock=clock, publish=lambda _: None)
-    async with AsyncExitStack() as stack:
-        door = Door()
-        stack.push_async_callback(door.aclose)
-        background = await stack.enter_async_context(Background())
-        prober = Prober(registry, drivers(door), clock)
-        records, entries = Records(), list[UsageEntry]()
-        made = House(
-            registry,
-            prober,
-            Studio(
-                registry=registry,
-                painters=painters(door, clock),
-                clock=clock,
-                spawn=background.spawn,
-                records=records,
-                ledger=Book(entries),
-            ),
-            records,
-            entries,
-        )
-        yield made
+    records, entries = Records(), list[UsageEntry]()
+    studio = Studio(
+        registry=registry,
+        painters=painters(door, clock),
+        clock=clock,
+        spawn=background.spawn,
+        records=records,
+        new_id=(RequestId(f"new-{number}") for number in count()).__next__,
+        ledger=Book(entries),
+    )
+    return House(registry, Prober(registry, drivers(door), clock), studio, records, entries)
 
 
 @dataclass
@@ -151,7 +158,7 @@ async def test_steps_are_told_as_they_happen(house: House, pc: FakeAutomatic1111
     assert seen.eta_s is not None
     later = await house.until(job, lambda found: found.step > seen.step)
     assert later.revision > seen.revision
-    assert await house.studio.cancel(LOCAL, job) == "stopping"
+    assert await house.studio.stop(LOCAL, job) == "stopping"
 
 
 async def test_nobody_makes_pictures(house: House, fake_ollama: Callable[..., Awaitable[FakeOllama]]) -> None:
@@ -186,7 +193,7 @@ async def test_one_job_at_a_time_and_everyone_knows_their_place(house: House, pc
     assert [house.studio.job(LOCAL, job).place for job in (first, second, third)] == [None, 1, 2]
     assert house.studio.job(LOCAL, third).state is JobState.WAITING
     assert len(pc.timeline.of("arrival")) == 1  # the line is ours, where places are exact
-    await house.studio.cancel(LOCAL, first)
+    await house.studio.stop(LOCAL, first)
     await house.until(third, lambda found: found.place == 1)
     await house.until(third, lambda found: found.state is JobState.DONE)
 
@@ -204,13 +211,13 @@ async def test_a_job_in_line_is_cancelled_for_certain(house: House, pc: FakeAuto
     await pc.timeline.wait_for("first_token")
     second = house.order()
     at_once = house.order()
-    assert await house.studio.cancel(LOCAL, at_once) == "dequeued"
-    assert await house.studio.cancel(LOCAL, second) == "dequeued"
+    assert await house.studio.stop(LOCAL, at_once) == "dequeued"
+    assert await house.studio.stop(LOCAL, second) == "dequeued"
     for job in (second, at_once):
         with pytest.raises(Cancelled):
             await house.studio.finished(LOCAL, job)
-        assert await house.studio.cancel(LOCAL, job) == "too_late"
-    await house.studio.cancel(LOCAL, first)
+        assert await house.studio.stop(LOCAL, job) == "too_late"
+    await house.studio.stop(LOCAL, first)
     with pytest.raises(Cancelled):
         await house.studio.finished(LOCAL, first)
     assert len(pc.timeline.of("arrival")) == 1
@@ -220,7 +227,7 @@ async def test_a_job_in_line_is_cancelled_for_certain(house: House, pc: FakeAuto
 async def test_a_job_that_runs_is_stopped_and_its_half_picture_dropped(house: House, pc: FakeAutomatic1111) -> None:
     job = house.order(LONG)
     await pc.timeline.wait_for("first_token")
-    assert await house.studio.cancel(LOCAL, job) == "stopping"
+    assert await house.studio.stop(LOCAL, job) == "stopping"
     with pytest.raises(Cancelled):
         await house.studio.finished(LOCAL, job)
     found = house.studio.job(LOCAL, job)
@@ -235,7 +242,7 @@ async def test_a_job_that_waits_at_its_server_is_stopped_as_soon_as_it_begins(
     job = house.order(replace(LONG, steps=149))
     waiting = await house.until(job, lambda found: found.state is JobState.WAITING and found.node == "pc")
     assert waiting.place == 1
-    assert await house.studio.cancel(LOCAL, job) == "stopping"
+    assert await house.studio.stop(LOCAL, job) == "stopping"
     assert not pc.machine.state.interrupted  # the other's job is not ours to stop
     pc.machine.state.interrupted = True
     with pytest.raises(Cancelled):
@@ -265,7 +272,7 @@ async def test_where_nothing_can_be_stopped_that_is_said(house: House, fake_auto
     await house.add("pc", bare.url)
     job = house.order(replace(WISH, steps=100, width=1024, height=1024))
     await bare.timeline.wait_for("first_token")
-    assert await house.studio.cancel(LOCAL, job) == "too_late"
+    assert await house.studio.stop(LOCAL, job) == "too_late"
     async with asyncio.timeout(10):
         assert (await house.studio.finished(LOCAL, job)).pictures
 
@@ -332,9 +339,13 @@ async def test_everyone_sees_their_own(house: House, pc: FakeAutomatic1111) -> N
     with pytest.raises(NotFound):
         house.studio.job(LOCAL, job)
     with pytest.raises(NotFound):
+        house.studio.follow(LOCAL, job)
+    with pytest.raises(NotFound):
+        await house.studio.wait(LOCAL, job, -1, 5)
+    with pytest.raises(NotFound):
         await house.studio.finished(LOCAL, job)
     with pytest.raises(NotFound):
-        await house.studio.cancel(LOCAL, job)
+        await house.studio.stop(LOCAL, job)
     assert (await house.studio.finished(ANN, job)).pictures
 
 
@@ -354,17 +365,192 @@ async def test_the_line_has_an_end(house: House, pc: FakeAutomatic1111, monkeypa
     with pytest.raises(AllBusy, match="waiting already"):
         house.order()
     for job in (first, second):
-        await house.studio.cancel(LOCAL, job)
+        await house.studio.stop(LOCAL, job)
 
 
 async def test_old_pictures_make_room(house: House, pc: FakeAutomatic1111, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await house.make()
-    monkeypatch.setattr(studio_file, "KEPT_BYTES", len(first.pictures[0].png))
+    monkeypatch.setattr(shelf_file, "KEPT_BYTES", len(first.pictures[0].png))
     second = await house.make()
     with pytest.raises(NotFound, match="ten minutes"):
         house.studio.job(LOCAL, first.id)
     assert house.studio.job(LOCAL, second.id).pictures
-    monkeypatch.setattr(studio_file, "KEPT_S", 0.0)
+
+
+async def test_old_pictures_go_by_themselves(
+    house: House, pc: FakeAutomatic1111, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studio_file, "SWEEP_S", 0.1)
+    monkeypatch.setattr(shelf_file, "KEPT_S", 0.5)
+    real, swept = Shelf.sweep, asyncio.Event()
+
+    def sweep(self: Shelf) -> None:
+        real(self)
+        if not self._entries:
+            swept.set()
+
     await house.make()
-    with pytest.raises(NotFound):
-        house.studio.job(LOCAL, second.id)
+    monkeypatch.setattr(Shelf, "sweep", sweep)
+    running = asyncio.ensure_future(house.studio.run())
+    async with asyncio.timeout(10):
+        await swept.wait()  # nobody asks for the job, which would sweep too
+    running.cancel()
+
+
+# --- following ---
+
+
+async def followed(house: House, job: RequestId) -> list[Job]:
+    async with asyncio.timeout(10):
+        return [now async for now in house.studio.follow(LOCAL, job)]
+
+
+async def test_a_follower_hears_of_place_steps_and_end(house: House, pc: FakeAutomatic1111) -> None:
+    first = house.order(LONG)
+    await pc.timeline.wait_for("first_token")
+    job = house.order(replace(WISH, steps=100, width=512, height=512))
+    async with asyncio.timeout(10):
+        seen = []
+        async for now in house.studio.follow(LOCAL, job):
+            seen.append(now)
+            if now.place == 1:
+                await house.studio.stop(LOCAL, first)
+    assert (seen[0].state, seen[0].place) == (JobState.WAITING, 1)
+    steps = [now.step for now in seen if now.state is JobState.RUNNING]
+    assert steps == sorted(steps)
+    assert max(steps) > 0
+    assert any(now.eta_s is not None for now in seen)
+    assert [now.state.is_end for now in seen] == [False] * (len(seen) - 1) + [True]
+    assert seen[-1].pictures
+    assert recipe_of(seen[-1].pictures[0].png) == seen[-1].pictures[0].recipe
+
+
+async def test_a_follower_that_comes_late_hears_of_the_end(house: House, pc: FakeAutomatic1111) -> None:
+    done = await house.make()
+    assert await followed(house, done.id) == [done]
+
+
+async def test_a_follower_that_leaves_changes_nothing(house: House, pc: FakeAutomatic1111) -> None:
+    job = house.order(replace(WISH, steps=100, width=512, height=512))
+    async for now in house.studio.follow(LOCAL, job):
+        if now.step:
+            break
+    one, other = await asyncio.gather(followed(house, job), followed(house, job))
+    assert one[-1] == other[-1]
+    assert one[-1].state is JobState.DONE
+    assert (one[0].step, one[0].state) >= (now.step, JobState.RUNNING)
+
+
+async def test_a_door_needs_no_name_for_its_job(house: House, pc: FakeAutomatic1111) -> None:
+    job = house.studio.begin(ANN, WISH)
+    assert (await house.studio.finished(ANN, job.id)).pictures
+    assert (await house.studio.make(ANN, WISH)).id != job.id
+
+
+# --- what is left at a server ---
+
+
+async def test_a_job_whose_connection_broke_is_not_left_at_its_server(house: House, pc: FakeAutomatic1111) -> None:
+    pc.faults.at(3, "reset")  # the fake goes on with it, as the real one does
+    lost = house.order(LONG)
+    with pytest.raises((Interrupted, Unreachable)):
+        await house.studio.finished(LOCAL, lost)
+    assert len(pc.timeline.of("arrival")) == 1
+    await house.prober.look(EndpointId("pc"))
+    await house.prober.look(EndpointId("pc"))
+    later = house.order()
+    async with asyncio.timeout(10):
+        assert (await house.studio.finished(LOCAL, later)).pictures
+    assert pc.timeline.of("wait") == []  # it did not stand behind the lost one in the server's own line
+
+
+async def test_when_the_house_closes_its_jobs_are_stopped(
+    house: House, pc: FakeAutomatic1111, background: Background
+) -> None:
+    house.order(LONG)
+    await pc.timeline.wait_for("first_token")
+    await background.__aexit__(None, None, None)
+    async with asyncio.timeout(10):
+        await pc.timeline.wait_for("done")
+    assert pc.machine.state.interrupted
+
+
+async def test_pictures_that_somebody_else_stopped_are_no_pictures(house: House, pc: FakeAutomatic1111) -> None:
+    job = house.order(replace(LONG, width=512, height=512, n=8))
+    await house.until(job, lambda found: found.step > 0)
+    pc.machine.state.interrupted = True
+    with pytest.raises(Interrupted, match="Somebody stopped pc at picture 1 of 8"):
+        await house.studio.finished(LOCAL, job)
+
+
+async def test_a_server_that_nobody_can_ask_is_never_said_to_have_begun(
+    house: House, fake_automatic1111: Start
+) -> None:
+    bare = await fake_automatic1111(nowebui=True)
+    await house.add("pc", bare.url)
+    other = await house_guest(bare)
+    job = house.order(replace(WISH, steps=100))
+    seen = await house.until(job, lambda found: found.node == "pc")
+    assert (seen.state, seen.step) == (JobState.RUNNING, 0)
+    bare.machine.state.interrupted = True
+    assert {now.step for now in await followed(house, job)} == {0}
+    other.cancel()
+
+
+@pytest.mark.parametrize("outcome", ["not_begun", "gone", "stopping"])
+async def test_a_stop_is_repeated_until_the_job_ends(
+    house: House, pc: FakeAutomatic1111, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that forgets the first wish, since it came while the job was prepared."""
+    real, asked = Automatic1111Painter.stop, list[str]()
+
+    async def forgetful(self: Automatic1111Painter, endpoint: Endpoint, job: RequestId) -> Stopping:
+        asked.append(job)
+        return await real(self, endpoint, job) if len(asked) > 1 else cast("Stopping", outcome)
+
+    monkeypatch.setattr(Automatic1111Painter, "stop", forgetful)
+    job = house.order(LONG)
+    await pc.timeline.wait_for("first_token")
+    assert await house.studio.stop(LOCAL, job) == "stopping"
+    assert await house.studio.stop(LOCAL, job) == "stopping"
+    with pytest.raises(Cancelled):
+        await house.studio.finished(LOCAL, job)
+    assert len(asked) >= 2
+    assert house.studio.job(LOCAL, job).pictures == ()
+
+
+async def test_the_next_job_comes_only_when_no_stop_is_under_way(
+    house: House, pc: FakeAutomatic1111, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between "it is ours" and the switch that stops whoever runs, our job may end: the next one must not be hit."""
+    real, hold, asking = Automatic1111Painter.stop, asyncio.Event(), asyncio.Event()
+
+    async def slow(self: Automatic1111Painter, endpoint: Endpoint, job: RequestId) -> Stopping:
+        said = await real(self, endpoint, job)
+        asking.set()
+        await hold.wait()
+        return said
+
+    loop, made = asyncio.get_running_loop(), asyncio.Event()
+    inscribed = studio_file._inscribed
+
+    def finish(*work: Any) -> Any:
+        loop.call_soon_threadsafe(made.set)
+        return inscribed(*work)
+
+    monkeypatch.setattr(studio_file, "_inscribed", finish)
+    monkeypatch.setattr(Automatic1111Painter, "stop", slow)
+    job = house.order(LONG)
+    await pc.timeline.wait_for("first_token")
+    stopping = asyncio.ensure_future(house.studio.stop(LOCAL, job))
+    await asking.wait()
+    later = house.order()
+    await made.wait()
+    for _ in range(100):  # time to end, if it were wrong
+        await asyncio.sleep(0)
+    assert house.studio.job(LOCAL, job).state is JobState.RUNNING
+    assert len(pc.timeline.of("arrival")) == 1
+    hold.set()
+    assert await stopping == "stopping"
+    assert (await house.studio.finished(LOCAL, later)).pictures
+    assert house.studio.job(LOCAL, job).state is JobState.CANCELLED

@@ -161,7 +161,7 @@ async def test_a_stop_ends_our_job_after_its_step(painter: Automatic1111Painter,
 
 async def test_a_stop_never_hits_anothers_job(painter: Automatic1111Painter, fake: FakeAutomatic1111) -> None:
     running = await begun(fake, painter.paint(on(fake), replace(WISH, steps=50_000), RequestId("other"), deaf))
-    assert await painter.stop(on(fake), JOB) == "not_begun"
+    assert await painter.stop(on(fake), JOB) == "gone"
     waiting = asyncio.ensure_future(painter.paint(on(fake), WISH, JOB, deaf))
     await fake.timeline.wait_for("wait")
     assert await painter.stop(on(fake), JOB) == "not_begun"
@@ -178,7 +178,7 @@ async def test_without_the_page_nobody_knows_whose_job_runs(
     work = await begun(fake, painter.paint(on(fake), replace(WISH, width=512, height=512), JOB, heard))
     assert await painter.stop(on(fake), JOB) == "cannot"
     assert len(await work) == 1
-    assert set(heard) == {Started()}
+    assert heard == []  # what everyone's progress says may be about anybody's job
 
 
 async def test_the_power_goes_in_the_middle(painter: Automatic1111Painter, fake: FakeAutomatic1111) -> None:

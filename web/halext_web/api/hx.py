@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any, get_origin
 
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from halext.dialects import reading
 from halext.errors import InvalidInput
 from halext.runtime.operations import OPERATIONS, Operation
+from halext.runtime.shapes_images import ImageJob
 from halext.runtime.verbs import chat, house, images, keys, links, models, nodes, people, tasks, tunnel
 from halext.types import Json
 from halext_web.routes import Endpoint, Route
@@ -44,9 +46,16 @@ def endpoint(operation: Operation[Any, Any]) -> Endpoint:
     async def answer(visit: Visit) -> ASGIApp:
         params = await read_params(visit, operation)
         result = await operation(visit.app, visit.caller, params)
-        return Response(msgspec.json.encode(result), media_type="application/json")
+        return Response(await _encoded(result), media_type="application/json")
 
     return answer
+
+
+async def _encoded(result: object) -> bytes:
+    """The result as JSON. Some megabytes of pictures take long enough that the loop should serve others meanwhile."""
+    if isinstance(result, ImageJob) and result.pictures:
+        return await asyncio.to_thread(msgspec.json.encode, result)
+    return msgspec.json.encode(result)
 
 
 async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
@@ -21,4 +23,6 @@ async def generations(visit: Visit) -> ASGIApp:
     wish = images.read_images(await visit.body())
     making = visit.app.studio.make(visit.caller, wish, visit.id)
     job = await relay.while_connected(visit.request.receive, making)
-    return relay.reply(visit, images.images_reply(job.pictures, int(visit.app.clock.now()), relay.extension(visit)))
+    now, extension = int(visit.app.clock.now()), relay.extension(visit)
+    # Some megabytes become base64: the loop has others to serve meanwhile.
+    return relay.reply(visit, await asyncio.to_thread(images.images_reply, job.pictures, now, extension))
