@@ -10,13 +10,17 @@ from halext.types import Clock
 if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.people import People
+    from halext.alerts.types import Notifier
+    from halext.alerts.watch import Watch
     from halext.chat.answers import Answers
     from halext.chat.places import Places
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
     from halext.nodes.prober import Prober
     from halext.nodes.registry import Registry
+    from halext.runtime.alerting import Webhooks
     from halext.runtime.background import Background
+    from halext.runtime.feed import Feed
     from halext.runtime.settings import Settings
     from halext.storage.engine import Database
     from halext.tasks.desk import Desk
@@ -55,6 +59,12 @@ class App(Fleet):
     tunnels: Tunnels
     lock: DataDirLock
     background: Background
+    feed: Feed
+    watch: Watch
+    webhooks: Webhooks
+    notifiers: dict[str, Notifier]
+    """Where alerts are told. A door puts its notifier here while it is connected, always under the same name, and takes
+    it away when it is not; what can't be told meanwhile is kept."""
     base_url: str = ""
     """Where this instance listens, once it does."""
     local_token: str | None = field(default=None, repr=False)

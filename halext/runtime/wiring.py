@@ -6,7 +6,7 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from halext.accounts.ledger import UsageLedger
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
+from halext.alerts.types import Notifier, Rule
+from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
 from halext.chat.places import Places
 from halext.cluster.connect import open_cluster
-from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
@@ -25,9 +26,11 @@ from halext.nodes.prober import Prober
 from halext.nodes.registry import Registry
 from halext.nodes.store import NodeStore
 from halext.runtime import masterkey
+from halext.runtime.alerting import Webhooks
 from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
+from halext.runtime.feed import Feed
 from halext.runtime.settings import Settings
 from halext.storage import schema
 from halext.storage.engine import Database, open_database
@@ -42,8 +45,6 @@ from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
 from halext.vault.cipher import Cipher
 from halext.vault.store import SecretStore
-
-_log = logging.getLogger("halext.nodes")
 
 
 def database_url(settings: Settings) -> str:
@@ -90,7 +91,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             tunnels.wanted.set()
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
-        registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
+        feed = Feed()
+        registry = Registry(records=NodeStore(scope), clock=clock, publish=feed)
         stack.push_async_callback(registry.save_rates)
         await registry.load()
         # Entered last, so that nothing runs any more when what it uses is closed.
@@ -99,14 +101,9 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         background.spawn(ledger.run(), "usage ledger")
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
-        gateway = Gateway(
-            registry=registry,
-            drivers=drivers(door),
-            clock=clock,
-            ledger=ledger,
-            options=gateway_options(settings),
-            look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
-        )
+        look_again = _look_again(prober, background)
+        gateway = _gateway(settings, registry, door, clock, ledger, look_again)
+        notifiers: dict[str, Notifier] = {}
         yield App(
             clock=clock,
             door=door,
@@ -126,6 +123,10 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             tunnels=tunnels,
             lock=lock,
             background=background,
+            feed=feed,
+            watch=Watch(scope, registry.states, clock, notifiers, Rule(for_s=settings.alert_offline_s)),
+            webhooks=Webhooks(vault, door, notifiers),
+            notifiers=notifiers,
         )
 
 
@@ -136,6 +137,33 @@ def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> D
         node_cidrs=settings.node_cidrs,
         own=own_places(settings),
         open_channel=tunnels.open_channel,
+    )
+
+
+def _look_again(prober: Prober, background: Background) -> Callable[[EndpointId], None]:
+    """What the rooms call when a failure makes a look at an endpoint worth while."""
+
+    def look_again(endpoint: EndpointId) -> None:
+        background.spawn(prober.look(endpoint), f"look at {endpoint}")
+
+    return look_again
+
+
+def _gateway(
+    settings: Settings,
+    registry: Registry,
+    door: Door,
+    clock: Clock,
+    ledger: UsageLedger,
+    look_again: Callable[[EndpointId], None],
+) -> Gateway:
+    return Gateway(
+        registry=registry,
+        drivers=drivers(door),
+        clock=clock,
+        ledger=ledger,
+        options=gateway_options(settings),
+        look_again=look_again,
     )
 
 
@@ -188,12 +216,6 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
 
 def _cipher(settings: Settings) -> Cipher:
     return Cipher(masterkey.load(settings))
-
-
-def _publish(event: Event) -> None:
-    """Every event is a log line; alerts will listen here too."""
-    fields = {name: getattr(event, name) for name in event.__slots__ if name != "at"}
-    _log.info(type(event).__name__, extra=fields)
 
 
 def run_file(data_dir: Path) -> Path:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from halext.dialects import reading
 from halext.errors import InvalidInput
 from halext.runtime.operations import OPERATIONS, Operation
-from halext.runtime.verbs import chat, house, keys, models, nodes, people, tasks, tunnel
+from halext.runtime.verbs import alerts, chat, house, keys, models, nodes, people, tasks, tunnel
 from halext.types import Json
 from halext_web.routes import Endpoint, Route
 from halext_web.visit import Visit
@@ -21,7 +21,7 @@ _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (chat, house, keys, models, nodes, people, tasks, tunnel)
+VERBS = (alerts, chat, house, keys, models, nodes, people, tasks, tunnel)
 """Importing them is what fills the table."""
 
 
