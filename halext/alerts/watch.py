@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Literal
 
@@ -18,6 +19,9 @@ from halext.types import Clock
 
 SEND_S = 15.0
 """How long one message may take; a platform that hangs delays no other."""
+SETTLE_S = 3.0
+"""How long the end of halext waits for messages that are under way: their record keeps the next start from telling them
+again."""
 CLAIM_S = 60.0
 """When somebody who set out to tell something is taken for dead: well over `SEND_S`."""
 ROUND = 20
@@ -32,8 +36,8 @@ class Watch:
     """Ticked by the schedule. What it decides is on record before anyone is told, so that a crash loses nothing.
 
     Each place is told at least once. A crash between a platform's answer and its record makes the message be sent again
-    with the same `Alert.key`: a platform that knows keys still shows it once. With no place to tell it is kept, and told
-    when there is one.
+    with the same `Alert.key`: a platform that knows keys still shows it once. What can't be told for lack of a place is
+    kept, and told when there is one.
     """
 
     def __init__(
@@ -51,11 +55,22 @@ class Watch:
         self._rule = rule
         self._resting: dict[str, float] = {}
         """Until when places want to hear nothing. Not on record: after a restart they are asked once more."""
+        self._is_closing = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def tick(self) -> None:
         """Look at how the nodes are, then tell what there is to tell. May overlap with an earlier tick."""
         await self.evaluate()
         await self.deliver()
+
+    async def settle(self) -> None:
+        """Begin to tell nothing more, and let what is under way come to its record, for a moment."""
+        self._is_closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                await self._idle.wait()
 
     async def latest(self, limit: int, *, only_open: bool = False) -> list[Incident]:
         """Incidents, the newest first."""
@@ -77,9 +92,13 @@ class Watch:
                 case Resolve():
                     if await self._store.resolve(action, now=now):
                         _log.info("incident %s is over: %s", action.incident, action.ending)
-        if self._notifiers:
-            incidents += await self._store.unheard(now - policy.GIVE_UP_S, UNHEARD)
-        for incident in incidents:
+        await self._enlist(incidents, now)
+
+    async def _enlist(self, is_open: Sequence[Incident], now: float) -> None:
+        """Places that opened later are to be told of what is open, and of what nobody was there to hear."""
+        if not self._notifiers:
+            return
+        for incident in [*is_open, *await self._store.unheard(now - policy.GIVE_UP_S, UNHEARD)]:
             if late := policy.missing(incident, self._notifiers):
                 await self._store.enlist(incident.id, late, now=now)
 
@@ -97,10 +116,25 @@ class Watch:
     async def _tell(self, notifier: Notifier, due: Sequence[tuple[Incident, Notice]]) -> None:
         """One message after the other, until one fails: then the others wait too, since the place has a trouble."""
         for incident, notice in due:
+            if self._is_closing:
+                return
             if policy.is_history(incident, now=self._clock.now()):
                 await self._store.give_up(notice)
-            elif not await self._tell_one(notifier, incident, notice):
-                return
+                continue
+            with self._counted():
+                if not await self._tell_one(notifier, incident, notice):
+                    return
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def _tell_one(self, notifier: Notifier, incident: Incident, notice: Notice) -> bool:
         if not await self._store.claim(notice, until=self._clock.now() + CLAIM_S):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.accounts.links.desk import Links
     from halext.accounts.people import People
     from halext.alerts.types import Notifier
+    from halext.alerts.watch import Watch
     from halext.chat.answers import Answers
     from halext.chat.places import Places
     from halext.chat.showings.store import ShowingStore
@@ -21,7 +22,9 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.images.studio import Studio
     from halext.nodes.prober import Prober
     from halext.nodes.registry import Registry
+    from halext.runtime.alerting import Webhooks
     from halext.runtime.background import Background
+    from halext.runtime.feed import Feed
     from halext.runtime.settings import Settings
     from halext.storage.engine import Database
     from halext.tasks.desk import Desk
@@ -64,7 +67,12 @@ class App(Fleet):
     tunnels: Tunnels
     lock: DataDirLock
     background: Background
-    notifiers: dict[str, Notifier] = field(default_factory=dict)
+    feed: Feed
+    watch: Watch
+    webhooks: Webhooks
+    notifiers: dict[str, Notifier]
+    """Where alerts are told. A door puts its notifier here while it is connected, always under the same name, and takes
+    it away when it is not; what can't be told meanwhile is kept."""
     base_url: str = ""
     """Where this instance listens, once it does."""
     local_token: str | None = field(default=None, repr=False)

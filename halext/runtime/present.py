@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from halext.accounts.types import TokenInfo, User
+from halext.alerts.types import Incident
 from halext.gateway.dispatch import Explanation
 from halext.gateway.story import why
 from halext.gateway.types import Choice, Record
@@ -13,6 +14,7 @@ from halext.nodes.types import Cordon, EndpointState, Node, Rates, Status
 from halext.routing.policy import sentence
 from halext.routing.types import Dispatch, Estimate, Hold, Rejected
 from halext.runtime import shapes
+from halext.runtime.shapes_alerts import IncidentInfo, NoticeInfo
 from halext.types import EndpointId, ModelName
 from halext.upstream import ModelInfo
 from halext.vault.types import SecretInfo
@@ -182,6 +184,24 @@ def request_info(record: Record) -> shapes.RequestInfo:
         choices=choices,
         failures=list(record.failures),
         why=why(record),
+    )
+
+
+def incident_info(incident: Incident) -> IncidentInfo:
+    """An outage, and who was told of it."""
+    return IncidentInfo(
+        id=incident.id,
+        node=incident.node,
+        rule=incident.rule,
+        reason=incident.reason,
+        started_at=incident.started_at,
+        fired_at=incident.fired_at,
+        ended_at=incident.resolved_at,
+        ending=incident.ending,
+        told=[
+            NoticeInfo(place=notice.notifier, state=notice.state.value, attempts=notice.attempts, error=notice.error)
+            for notice in incident.notices
+        ],
     )
 
 

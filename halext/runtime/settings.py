@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         description="Comma list of networks in which nodes may live, beside the address each was added with.",
     )
     probe_interval_s: float = Field(default=5.0, ge=0.2, le=3600, description="Seconds between two looks at a node.")
+    alert_offline_s: float = Field(
+        default=300.0, ge=0, le=86_400, description="Seconds after which a node that is offline is told of."
+    )
     default_model: str | None = Field(
         default=None,
         description="The model for requests that name none; without it the chat model that is fastest now.",

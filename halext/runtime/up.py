@@ -44,7 +44,7 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         app.local_token = secrets.token_urlsafe(32)
         model = await builtin.provide(app, say)
         scheduler = schedule.start(app)
-        stack.callback(scheduler.shutdown, wait=False)
+        stack.push_async_callback(schedule.stop, app, scheduler)
         await _first_look(app, model)
         await app.answers.recover(app.people.caller_of)
         await _serve(app, services, say)

@@ -16,11 +16,12 @@ from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
+from halext.alerts.types import Notifier, Rule
+from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
-from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
@@ -28,9 +29,11 @@ from halext.nodes.prober import Prober
 from halext.nodes.registry import Registry
 from halext.nodes.store import NodeStore
 from halext.runtime import masterkey
+from halext.runtime.alerting import Webhooks
 from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
+from halext.runtime.feed import Feed
 from halext.runtime.settings import Settings
 from halext.runtime.studio import open_studio
 from halext.storage import schema
@@ -46,8 +49,6 @@ from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
 from halext.vault.cipher import Cipher
 from halext.vault.store import SecretStore
-
-_log = logging.getLogger("halext.nodes")
 
 
 def database_url(settings: Settings) -> str:
@@ -89,14 +90,12 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(ledger.flush)
-        tunnels, roster = Tunnels(), TunnelStore(scope)
-        if await roster.is_used():
-            tunnels.wanted.set()
+        roster = TunnelStore(scope)
+        tunnels = await _tunnels(roster)
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
-        registry = Registry(records=NodeStore(scope), clock=clock, publish=_publish)
-        stack.push_async_callback(registry.save_rates)
-        await registry.load()
+        feed = Feed()
+        registry = await _registry(scope, clock, feed, stack)
         # Entered last, so that nothing runs any more when what it uses is closed.
         background = await stack.enter_async_context(Background())
         background.spawn(people.run(), "token usage")
@@ -105,6 +104,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
         gateway = _gateway(settings, registry, door, clock, ledger, look_again)
+        notifiers: dict[str, Notifier] = {}
         yield App(
             clock=clock,
             door=door,
@@ -127,7 +127,25 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             tunnels=tunnels,
             lock=lock,
             background=background,
+            feed=feed,
+            watch=Watch(scope, registry.states, clock, notifiers, Rule(for_s=settings.alert_offline_s)),
+            webhooks=Webhooks(vault, door, notifiers),
+            notifiers=notifiers,
         )
+
+
+async def _tunnels(roster: TunnelStore) -> Tunnels:
+    tunnels = Tunnels()
+    if await roster.is_used():
+        tunnels.wanted.set()
+    return tunnels
+
+
+async def _registry(scope: Scope, clock: Clock, feed: Feed, stack: AsyncExitStack) -> Registry:
+    registry = Registry(records=NodeStore(scope), clock=clock, publish=feed)
+    stack.push_async_callback(registry.save_rates)
+    await registry.load()
+    return registry
 
 
 def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
@@ -216,12 +234,6 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
 
 def _cipher(settings: Settings) -> Cipher:
     return Cipher(masterkey.load(settings))
-
-
-def _publish(event: Event) -> None:
-    """Every event is a log line; alerts will listen here too."""
-    fields = {name: getattr(event, name) for name in event.__slots__ if name != "at"}
-    _log.info(type(event).__name__, extra=fields)
 
 
 def run_file(data_dir: Path) -> Path:

@@ -20,6 +20,8 @@ from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
+from halext.alerts.types import Rule
+from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
@@ -33,6 +35,7 @@ from halext.nodes.types import Node
 from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
+from halext.runtime.feed import Feed
 from halext.runtime.settings import Settings
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
@@ -228,6 +231,10 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         ledger=ledger,
         lock=nobody,
         background=background,
+        feed=Feed(),
+        watch=Watch(scope, registry.states, clock, {}, Rule()),
+        webhooks=nobody,
+        notifiers={},
         local_token="local-secret-of-this-machine",
     )
 

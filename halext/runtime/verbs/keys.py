@@ -8,12 +8,15 @@ from halext.runtime.operations import operation
 from halext.runtime.present import key_row
 from halext.runtime.shapes import Done, KeyRow, Named, Nothing, SetKey
 from halext.types import SecretRef
+from halext.upstreams import webhook
 
 
 @operation("PUT", "/hx/keys/{name}", Permission.MANAGE_KEYS)
 async def set_key(app: App, caller: Caller, params: SetKey) -> Done:
     """Store a secret under a name, encrypted."""
     del caller
+    if params.name in webhook.PLATFORMS:
+        webhook.parse(params.name, params.value)  # said now, and not when a node is offline
     await app.vault.set(SecretRef(params.name), params.value)
     return Done(f"The secret {params.name!r} is stored.")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from halext.testing.clock import ManualClock
 
 from .conftest import Chat, Machines
 
+DAYS = 3 if os.environ.get("TEST_SOAK") else 1
 AWAY = Unreachable("Discord does not answer.")
 
 
@@ -269,6 +271,53 @@ async def test_killed_between_the_message_and_its_record(guard: Guard, chat: Cha
     assert [alert.title for alert in chat.shown.values()] == ["mac is back"]
 
 
+async def test_an_orderly_end_waits_for_what_is_under_way(guard: Guard, chat: Chat) -> None:
+    posted, answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(Chat):
+        async def send(self, alert: Alert, /) -> str:
+            posted.set()
+            await answer.wait()
+            return await super().send(alert)
+
+    slow = guard.notifiers["chat"] = Slow()
+    guard.on |= {"mac": False, "pc": False}
+    await guard.pass_time(300)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(guard.pass_time(30))
+        await posted.wait()
+        settling = group.create_task(guard.watch.settle())
+        await asyncio.sleep(0)
+        assert not settling.done()
+        answer.set()
+    assert slow.calls == 1, "nothing new is begun"
+    guard.notifiers["chat"] = chat
+    guard.restart()
+    await guard.pass_time(330)
+    assert (slow.began, chat.began) == (["mac is offline"], ["pc is offline"])
+
+
+async def test_an_end_does_not_wait_for_ever(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "SETTLE_S", 0.05)
+    posted = asyncio.Event()
+
+    class Hanging(Chat):
+        async def send(self, alert: Alert, /) -> str:
+            posted.set()
+            await asyncio.Event().wait()
+            return ""
+
+    guard.notifiers["chat"] = Hanging()
+    guard.on["mac"] = False
+    await guard.pass_time(300)
+    task = asyncio.get_running_loop().create_task(guard.pass_time(30))
+    await posted.wait()
+    await guard.watch.settle()
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_two_at_once_tell_it_once(guard: Guard, chat: Chat) -> None:
     guard.on["mac"] = False
     other = Watch(guard.scope, guard.machines.states, guard.clock, guard.notifiers, guard.rule)
@@ -286,12 +335,12 @@ def faults(rng: random.Random) -> Iterator[tuple[HalextError | None, HalextError
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_three_days_with_a_place_that_fails_and_restarts_in_between(guard: Guard, chat: Chat, seed: int) -> None:
+async def test_days_with_a_place_that_fails_and_restarts_in_between(guard: Guard, chat: Chat, seed: int) -> None:
     rng = random.Random(seed)
     script = faults(rng)
     chat.fault = lambda: next(script)
     guard.on["pc"] = True
-    for _ in range(3 * 24 * 4):
+    for _ in range(DAYS * 24 * 4):
         for name in guard.on:
             guard.on[name] = rng.random() < 0.5 if rng.random() < 0.3 else guard.on[name]
         if rng.random() < 0.05:

@@ -68,11 +68,13 @@ async def test_an_open_house_is_asked_with_the_same_words(
 
 async def test_names_with_slashes_and_blanks_are_found_from_outside(running: App, settings: Settings) -> None:
     async with connect.open_control(settings) as control:
-        for name in ("webhook/slack", "node/mac/headers", "Ann Å/?", "100%", "a%2Fb", "a+b", "..x"):
+        for name in ("webhook/other", "node/mac/headers", "Ann Å/?", "100%", "a%2Fb", "a+b", "..x"):
             await control.call(keys.set_key, SetKey(name=name, value="hush"))
             assert await running.vault.reveal(SecretRef(name)) == "hush"
             await control.call(keys.remove_key, Named(name=name))
         assert await running.vault.list() == ()
+        slack = "https://hooks.slack.com/services/T0/B0/x"
+        assert (await control.call(keys.set_key, SetKey(name="webhook/slack", value=slack))).message
         await control.call(people.add_user, AddUser(name="Ann Å/?"))
         await control.call(people.set_role, SetRole(name="Ann Å/?", role="guest"))
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from halext.alerts.types import Incident, IncidentId, Notice, NoticeState
 from halext.gateway.dispatch import Explanation
 from halext.nodes.types import Cordon, EndpointState, Health, Node, Rates, Status
 from halext.routing.policy import choose
 from halext.routing.types import Candidate, Need, NoNode, Rejected
-from halext.runtime.present import RANK, explanation_info, model_rows, node_info
+from halext.runtime.present import RANK, explanation_info, incident_info, model_rows, node_info
+from halext.runtime.shapes_alerts import IncidentInfo, NoticeInfo
 from halext.types import EndpointId, ModelName, NodeName, SecretRef
 from halext.upstream import Endpoint, ModelInfo, RunningModel, Sighting
 
@@ -73,3 +75,19 @@ def test_decisions_are_told_before_they_are_made() -> None:
     nobody = explanation_info(Explanation(M, NoNode("unknown_model"), off))
     assert nobody.chosen is None
     assert nobody.sentence.endswith("nobody can take it")
+
+
+def test_an_incident_and_who_was_told() -> None:
+    told = Notice(IncidentId(7), "discord", NoticeState.GIVEN_UP, ref="1234", attempts=3, error="away")
+    outage = Incident(IncidentId(7), "node-offline", NodeName("mac"), "off", 1.0, 2.0, 3.0, "back", (told,))
+    assert incident_info(outage) == IncidentInfo(
+        id=7,
+        node="mac",
+        rule="node-offline",
+        reason="off",
+        started_at=1.0,
+        fired_at=2.0,
+        ended_at=3.0,
+        ending="back",
+        told=[NoticeInfo(place="discord", state="given-up", attempts=3, error="away")],
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from halext.testing.webhooks import FakeWebhooks, read_discord, read_slack
 
-QUIET = {"allowed_mentions": {"parse": []}}
+QUIET: dict[str, Any] = {"allowed_mentions": {"parse": []}}
 
 
 @pytest.fixture

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halext.errors import InvalidInput
-from halext.upstreams.address import Rule, Scheme, networks, only, parse_url, pinned, place, refusal, unwrapped_text
+from halext.upstreams.address import (
+    HOME,
+    PUBLIC,
+    Rule,
+    Scheme,
+    networks,
+    only,
+    parse_url,
+    pinned,
+    place,
+    refusal,
+    unwrapped_text,
+)
 
 ANYWHERE = Rule(networks(["0.0.0.0/0", "::/0"]))
 
@@ -221,3 +233,36 @@ def test_an_address_is_in_its_own_network_only(address: ipaddress.IPv4Address | 
 def test_a_network_that_is_none(cidr: str) -> None:
     with pytest.raises(InvalidInput, match="192"):
         networks([cidr])
+
+
+@pytest.mark.parametrize(
+    ("address", "is_public"),
+    [
+        ("93.184.216.34", True),
+        ("172.15.255.255", True),
+        ("172.32.0.0", True),
+        ("100.128.0.0", True),
+        ("2606:4700::1", True),
+        ("10.0.0.1", False),
+        ("172.16.0.1", False),
+        ("192.168.1.20", False),
+        ("100.64.0.1", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("fd00::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),
+    ],
+)
+def test_what_counts_as_public(address: str, is_public: bool) -> None:
+    assert (refusal(address, "https", 443, Rule(PUBLIC)) is None) is is_public
+    assert refusal(address, "http", 80, Rule(PUBLIC)) is not None
+
+
+def test_public_networks_are_those_that_are_not_at_home() -> None:
+    texts = {str(net) for net in PUBLIC}
+    assert len(texts) == len(PUBLIC)
+    assert texts.isdisjoint(str(home) for home in HOME)
+    v4 = sum(net.num_addresses for net in PUBLIC if net.version == 4)
+    assert v4 == 2**32 - 2**24 - 2**20 - 2**16 - 2**22

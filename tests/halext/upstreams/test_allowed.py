@@ -64,6 +64,33 @@ def test_paths_of_another_halext(path: str, allowed: bool) -> None:
     assert not is_allowed("halext", "TRACE", path)
 
 
+@pytest.mark.parametrize(
+    ("call", "allowed"),
+    [
+        ("POST /services/T0/B0/x9", True),
+        ("GET /services/T0/B0/x9", False),
+        ("POST /services/T0/B0", False),
+        ("POST /services/T0/B0/..", False),
+        ("POST /services/T0/B0/x9?a=1", False),
+        ("POST /api/webhooks/1/a_b-C?wait=true", True),
+        ("POST /api/v10/webhooks/1/a_b-C?wait=true", True),
+        ("POST /api/webhooks/1/a_b-C", False),
+        ("PATCH /api/webhooks/1/a_b-C/messages/5", True),
+        ("PATCH /api/webhooks/1/a_b-C/messages/../../x", False),
+        ("PATCH /api/webhooks/1/a_b-C/messages/%35", False),
+        ("DELETE /api/webhooks/1/a_b-C", False),
+        ("GET /api/webhooks/1/a_b-C", False),
+        ("POST /api/chat", False),
+        ("POST /services/T0/B0/x9\n", False),
+    ],
+)
+def test_what_webhooks_are_asked(call: str, allowed: bool) -> None:
+    method, _, path = call.partition(" ")
+    assert is_allowed("webhook", method, path) is allowed
+    if allowed:
+        assert not any(is_allowed(kind, method, path) for kind in KINDS if kind != "webhook")
+
+
 @given(st.text(alphabet="/.%2efFEhx\\:?#@ \r\nabc0", max_size=20))
 def test_an_allowed_path_has_one_meaning(tail: str) -> None:
     path = "/hx/" + tail

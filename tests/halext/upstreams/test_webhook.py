@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from halext.alerts.types import Alert
 from halext.errors import BadAnswer, HalextError, InvalidInput, KeyRefused, NotFound, RateLimited, RequestRefused
-from halext.testing.webhooks import FakeWebhooks, read_discord, read_slack
+from halext.testing.webhooks import FakeWebhooks, HookFault, read_discord, read_slack
 from halext.upstreams.http import Door
 from halext.upstreams.webhook import (
     DiscordWebhook,
@@ -174,10 +174,10 @@ async def test_what_a_refusal_means(
 @pytest.mark.parametrize(
     ("name", "headers", "body", "seconds"),
     [
-        ("webhook/slack", {"Retry_After": "30"}, b"rate_limited", 30.0),
+        ("webhook/slack", {"Retry-After": "30"}, b"rate_limited", 30.0),
         ("webhook/slack", {}, b"", None),
-        ("webhook/slack", {"Retry_After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b"", None),
-        ("webhook/discord", {"Retry_After": "65"}, b'{"retry_after": 64.57}', 65.0),
+        ("webhook/slack", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b"", None),
+        ("webhook/discord", {"Retry-After": "65"}, b'{"retry_after": 64.57}', 65.0),
         ("webhook/discord", {}, b'{"message": "You are being rate limited.", "retry_after": 64.57}', 64.57),
         ("webhook/discord", {}, b'{"retry_after": "soon"}', None),
         ("webhook/discord", {}, b'{"retry_after": NaN}', None),
@@ -187,7 +187,7 @@ async def test_what_a_refusal_means(
 async def test_how_long_a_platform_wants_to_rest(
     hooks: FakeWebhooks, door: Door, name: str, headers: dict[str, str], body: bytes, seconds: float | None
 ) -> None:
-    hooks.fail("status", 429, body=body, **headers)
+    hooks.faults.append(HookFault("status", 429, headers, body))
     with pytest.raises(RateLimited) as failure:
         await failing(name, door, hooks).send(ALERT)
     assert failure.value.retry_after_s == seconds
