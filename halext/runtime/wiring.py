@@ -6,7 +6,7 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             clock=clock,
             ledger=ledger,
             options=gateway_options(settings),
-            look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
+            look_again=_look_again(prober, background),
         )
         yield App(
             clock=clock,
@@ -132,6 +132,10 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             lock=lock,
             background=background,
         )
+
+
+def _look_again(prober: Prober, background: Background) -> Callable[[EndpointId], None]:
+    return lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}")
 
 
 def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
