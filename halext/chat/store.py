@@ -96,7 +96,7 @@ class PlaceModelRow(Base):
     __tablename__ = "chat_models"
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     place: Mapped[str] = mapped_column(String(policy.PLACE_MAX), primary_key=True)
-    model: Mapped[str] = mapped_column(String(255))
+    model: Mapped[str] = mapped_column(String(policy.MODEL_MAX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,12 @@ class ChatStore:
 
     async def want_model(self, place: str, model: str) -> None:
         """Want this model there from now on; "" for none."""
+        insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
+        statement = insert(PlaceModelRow).values(owner_id=self._owner, place=place, model=model)
         async with self._scope.write() as session:
-            await session.merge(PlaceModelRow(owner_id=self._owner, place=place, model=model))
+            await session.execute(
+                statement.on_conflict_do_update(index_elements=["owner_id", "place"], set_={"model": model})
+            )
 
     async def leave(self, place: str) -> None:
         """Open no conversation there; the next question begins one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 
 from halext.accounts.types import Caller, Permission, Role
@@ -12,9 +13,11 @@ from halext.commands.types import Command, File, Reply, Said, Speaker, Text
 from halext.errors import HalextError, Internal
 from halext.runtime.acting import may
 from halext.runtime.app import App
+from halext.runtime.units import show_duration
 
 STRANGER = Caller("stranger", Role.GUEST, "house")
 """In whose name commands for everyone run when the speaker is nobody yet; it owns nothing."""
+MINUTE_S = 60
 _log = logging.getLogger(__name__)
 
 
@@ -25,17 +28,17 @@ class Talk:
         self._app = app
         self.registry = registry
 
-    def understand(self, line: str) -> tuple[Command, dict[str, str]] | Text:
+    def understand(self, line: str, *, has_files: bool = False) -> tuple[Command, dict[str, str]] | Text:
         """The command in a line without its slash, with its values; or what is wrong with it."""
         try:
             command, rest = self.registry.find(line)
-            return command, words.parse(command, rest)
+            return command, words.parse(command, rest, has_files=has_files)
         except HalextError as error:
             return failure(error)
 
     async def line(self, speaker: Speaker, line: str, files: Sequence[File] = ()) -> Reply:
         """Say a command as it was typed, without its slash."""
-        understood = self.understand(line)
+        understood = self.understand(line, has_files=bool(files))
         return understood if isinstance(understood, Text) else await self.run(speaker, *understood, files)
 
     async def run(
@@ -48,7 +51,8 @@ class Talk:
         if caller is not None and not may(caller, command.permission):
             return Text(f"/{command.name} is for administrators.", is_error=True, is_quiet=True)
         try:
-            said = Said(speaker, caller or STRANGER, words.check(command, dict(values)), tuple(files))
+            checked = words.check(command, values, has_files=bool(files))
+            said = Said(speaker, caller or STRANGER, checked, tuple(files))
             reply: Reply = await command.run(self._app, said)
         except HalextError as error:
             return failure(error)
@@ -60,9 +64,13 @@ class Talk:
 
 def failure(error: HalextError) -> Text:
     """An error as an answer. Messages carry names of nodes and models, so they are quoted like any foreign words."""
-    wait = getattr(error, "retry_after_s", None)
-    again = f" Try again in {wait:.0f} s." if wait else ""
+    again = f" Try again in {_shown(error.retry_after_s)}." if error.retry_after_s else ""
     return Text(words.plain(error.message) + again, is_error=True, is_quiet=True)
+
+
+def _shown(wait_s: float) -> str:
+    whole = math.ceil(wait_s)
+    return f"{whole} s" if whole < MINUTE_S else show_duration(whole)
 
 
 def how_to_link(app: App) -> str:

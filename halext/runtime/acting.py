@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from halext.accounts.policy import allowed
 from halext.accounts.types import Caller, Permission
-from halext.errors import InvalidInput, NotFound
+from halext.errors import Forbidden, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from halext.runtime.app import App
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 async def acting_for(app: App, caller: Caller, name: str | None) -> Caller:
     """The caller themselves, or for the owner of the machine the person of this name, or the only one there is.
 
-    Raises `InvalidInput` when it must be said who, and `NotFound`, also for those who name somebody else.
+    Raises `InvalidInput` when it must be said who, `NotFound`, also for those who name somebody else, and `Forbidden`
+    for callers who are nobody and do not own the machine.
     """
     if caller.user_id is not None:
         if name is not None and name.casefold() != caller.name.casefold():
             raise NotFound("Everyone sees and changes what is their own only.")
         return caller
+    if caller.credential != "local":
+        raise Forbidden("This belongs to a person, and it is not known who you are; sign in first.")
     people = await app.people.list_users()
     if name is None and len(people) != 1:
         raise InvalidInput("Say who it is for, such as with `--user NAME`.")

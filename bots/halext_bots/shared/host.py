@@ -31,7 +31,7 @@ class Host:
 
     async def line(self, stage: Stage, speaker: Speaker, line: str, files: Sequence[File] = ()) -> None:
         """Somebody typed a command, or pressed a button that says one."""
-        understood = self.talk.understand(line)
+        understood = self.talk.understand(line, has_files=bool(files))
         if isinstance(understood, Text):
             stage.say(understood)
         else:
@@ -57,7 +57,7 @@ class Host:
 
     async def ask(self, stage: Stage, speaker: Speaker, text: str, files: Sequence[File] = ()) -> None:
         """Somebody just wrote something."""
-        await self.run(stage, speaker, self.talk.registry.get("ask"), {"question": text or " "}, files)
+        await self.run(stage, speaker, self.talk.registry.get("ask"), {"question": text}, files)
 
     async def resume(self, restore: Restore) -> None:
         """After a restart: go on showing what was being shown, up to its end."""

@@ -34,8 +34,10 @@ class Links:
     async def code(self, caller: Caller) -> LinkCode:
         """A new code for the caller, in place of the one before; it works once, for ten minutes.
 
-        Raises `InvalidInput` for callers without an account.
+        Raises `InvalidInput` for callers without an account, and `Forbidden` for a person who is shut out.
         """
+        if await self._caller_of(_person(caller)) is None:
+            raise Forbidden(f"{caller.name} is shut out; `halext user enable {caller.name}` lets them in again.")
         characters = "".join(secrets.choice(policy.ALPHABET) for _ in range(policy.LENGTH))
         expires_at = self._clock.now() + policy.LIFE_S
         await self._of(caller).keep_code(tokens.digest(characters), expires_at)
@@ -83,8 +85,7 @@ class Links:
     async def _count(self, key: str, most: int) -> None:
         # Counted before the code is looked up, so that guesses made at the same time all count.
         if await self._counters.hit(key, policy.GUESS_WINDOW_S) > most:
-            wait_s = policy.GUESS_WINDOW_S
-            raise TooManyRequests("Too many codes were wrong; try again in ten minutes.", retry_after_s=wait_s)
+            raise TooManyRequests("Too many codes were wrong.", retry_after_s=policy.GUESS_WINDOW_S)
 
     async def _caller(self, owner: UserId | None) -> Caller | None:
         known = None if owner is None else await self._caller_of(owner)

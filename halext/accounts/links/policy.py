@@ -19,6 +19,8 @@ GUESSES_IN_ALL = 100
 GUESS_WINDOW_S = 600.0
 PLATFORM = re.compile(r"[a-z][a-z0-9-]{0,15}")
 ID_MAX = 64
+ID = re.compile(rf"[!-.0-~]{{1,{ID_MAX}}}")
+"""No space and no slash: it stands in addresses and on command lines."""
 NAME_MAX = 100
 
 
@@ -35,7 +37,7 @@ def typed(text: str) -> str | None:
 
 def check(account: ChatAccount) -> ChatAccount:
     """The account as it is kept. Raises `InvalidInput`."""
-    if not PLATFORM.fullmatch(account.platform) or not 0 < len(account.id) <= ID_MAX or not account.id.isascii():
+    if not PLATFORM.fullmatch(account.platform) or not ID.fullmatch(account.id):
         raise InvalidInput("That is no chat account.")
     name = "".join(c for c in account.name if c.isprintable())
     return ChatAccount(account.platform, account.id, name[:NAME_MAX])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Double, ForeignKey, String, delete, select
+from sqlalchemy import Boolean, Double, ForeignKey, String, column, delete, select, table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,6 +12,8 @@ from halext.errors import NotFound
 from halext.storage.base import Base
 from halext.storage.scope import Scope
 from halext.types import UserId
+
+_USERS = table("users", column("id"), column("disabled", Boolean))
 
 
 class LinkRow(Base):
@@ -41,18 +43,23 @@ class ClaimStore:
         self._scope = scope
 
     async def claim(self, account: ChatAccount, code: str, now: float) -> UserId | None:
-        """Use the code of this hash up and link the account, both or neither; None if there is no such code now."""
+        """Use the code of this hash up and link the account, both or neither; None if there is no such code now.
+
+        Codes of people who are shut out are none.
+        """
         insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
+        let_in = select(_USERS.c.id).where(_USERS.c.disabled.is_(False))
+        used = delete(LinkCodeRow).where(
+            LinkCodeRow.hash == code, LinkCodeRow.expires_at > now, LinkCodeRow.user_id.in_(let_in)
+        )
         async with self._scope.write() as session:
-            statement = delete(LinkCodeRow).where(LinkCodeRow.hash == code, LinkCodeRow.expires_at > now)
-            owner = await session.scalar(statement.returning(LinkCodeRow.user_id))
+            owner = await session.scalar(used.returning(LinkCodeRow.user_id))
             if owner is None:
                 return None
             values = {"name": account.name, "user_id": owner, "linked_at": now}
             keys = {"platform": account.platform, "account": account.id}
-            await session.execute(
-                insert(LinkRow).values(**keys, **values).on_conflict_do_update(index_elements=[*keys], set_=values)
-            )
+            link = insert(LinkRow).values(**keys, **values)
+            await session.execute(link.on_conflict_do_update(index_elements=[*keys], set_=values))
             return UserId(owner)
 
     async def void(self, code: str) -> None:
@@ -76,9 +83,12 @@ class LinkStore:
 
     async def keep_code(self, code: str, expires_at: float) -> None:
         """Make this hash the person's only code."""
+        insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
+        # In one step: two clicks at once must not fail.
+        values = {"hash": code, "expires_at": expires_at}
+        kept = insert(LinkCodeRow).values(user_id=self._owner, **values)
         async with self._scope.write() as session:
-            await session.execute(delete(LinkCodeRow).where(LinkCodeRow.user_id == self._owner))
-            session.add(LinkCodeRow(user_id=self._owner, hash=code, expires_at=expires_at))
+            await session.execute(kept.on_conflict_do_update(index_elements=["user_id"], set_=values))
 
     async def all(self) -> list[Link]:
         """The person's links, by platform and time."""

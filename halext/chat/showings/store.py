@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import JSON, ForeignKey, String, column, delete, select, table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from halext.chat import policy
@@ -35,18 +36,14 @@ class ShowingStore:
 
     async def note(self, showing: Showing) -> None:
         """Remember a showing as it is now; nothing happens when its answer has been deleted meanwhile."""
+        insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
+        values = {"owner_id": showing.owner, "chat": showing.chat, "refs": list(showing.refs)}
+        statement = insert(ShowingRow).values(platform=self._platform, turn=showing.turn, **values)
+        # PostgreSQL: the answer can't be deleted between the look and the note. SQLite has one writer anyway.
+        there = select(_TURNS.c.id).where(_TURNS.c.id == showing.turn).with_for_update(read=True, key_share=True)
         async with self._scope.write() as session:
-            if await session.scalar(select(_TURNS.c.id).where(_TURNS.c.id == showing.turn)) is None:
-                return
-            await session.merge(
-                ShowingRow(
-                    platform=self._platform,
-                    turn=showing.turn,
-                    owner_id=showing.owner,
-                    chat=showing.chat,
-                    refs=list(showing.refs),
-                )
-            )
+            if await session.scalar(there) is not None:
+                await session.execute(statement.on_conflict_do_update(index_elements=["platform", "turn"], set_=values))
 
     async def forget(self, turn: TurnId) -> None:
         """The end stands in the chat."""
