@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halext.cli import house, output
-from halext.cli.units import show_duration, show_time
+from halext.runtime.units import show_duration, show_time
 
 if TYPE_CHECKING:
     from halext.runtime.shapes_alerts import IncidentInfo, NoticeInfo

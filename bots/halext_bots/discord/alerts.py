@@ -6,8 +6,8 @@ import discord
 
 from halext.alerts.types import Alert
 from halext.errors import NotFound
-from halext_bots.discord.chat import FAILURES, NOBODY, NOT_FOUND
-from halext_bots.discord.failures import TOO_OLD_TO_EDIT, translated
+from halext_bots.discord.chat import NOBODY, NOT_FOUND
+from halext_bots.discord.failures import FAILURES, TOO_OLD_TO_EDIT, translated
 from halext_bots.discord.markdown import plain
 
 

@@ -22,10 +22,10 @@ from halext.errors import HalextError, InvalidInput, Unreachable
 from halext.runtime.app import App
 from halext_bots.discord import tree
 from halext_bots.discord.alerts import AlertChannel
-from halext_bots.discord.chat import FAILURES, NOBODY
+from halext_bots.discord.chat import NOBODY
 from halext_bots.discord.chats import Chats
 from halext_bots.discord.content import said_by
-from halext_bots.discord.failures import translated
+from halext_bots.discord.failures import FAILURES, translated
 from halext_bots.discord.incoming import Heard, account, heard, place
 from halext_bots.shared.host import Host
 from halext_bots.shared.keeping import Connected

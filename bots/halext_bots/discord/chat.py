@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import aiohttp
 import discord
 
 from halext_bots.discord.content import Content, of_discord
-from halext_bots.discord.failures import EXPIRED_TOKEN, TOO_OLD_TO_EDIT, UNKNOWN_INTERACTION, translated
+from halext_bots.discord.failures import EXPIRED_TOKEN, FAILURES, TOO_OLD_TO_EDIT, UNKNOWN_INTERACTION, translated
 from halext_bots.shared.transport import Body, Flooded, Gone, Refused
 
 NOBODY = discord.AllowedMentions.none()
-FAILURES = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
 NOT_FOUND, FORBIDDEN, BAD_REQUEST, TOO_MANY = 404, 403, 400, 429
 
 

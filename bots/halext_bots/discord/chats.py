@@ -11,8 +11,9 @@ import discord
 
 from halext.commands.types import Button, File, Text
 from halext.types import Clock
-from halext_bots.discord.chat import FAILURES, DiscordChat
+from halext_bots.discord.chat import DiscordChat
 from halext_bots.discord.content import Content, content
+from halext_bots.discord.failures import FAILURES
 from halext_bots.discord.markdown import Markdown
 from halext_bots.shared.lanes import Spawn
 from halext_bots.shared.outbox import Full, Outbox

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import aiohttp
 import discord
 
 from halext.errors import HalextError, KeyRefused, RateLimited, RequestRefused, Unreachable
@@ -10,6 +11,8 @@ REFUSED = (
     "Discord refuses the bot's token; make a new one in the developer portal and set it with `halext key set discord`."
 )
 AWAY = "Discord can't be reached."
+FAILURES = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
+"""All that the library lets through when a call fails; those of the connection are aiohttp's."""
 TOKEN_CLOSED = 4004
 """The gateway's code for a token that is not, or no longer, valid."""
 UNAUTHORIZED = 401
