@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from halext import errors
     from halext.client.aio import AsyncChat, AsyncClient, AsyncStream
     from halext.client.connect import connect
+    from halext.client.grid import Grid, grid
+    from halext.client.image import Image, Images
     from halext.client.magic import load_ipython_extension
     from halext.client.reply import Reply
     from halext.client.sync import Chat, Client, Stream
     from halext.client.tables import Explanation, Models, Nodes
     from halext.errors import HalextError, Interrupted
+    from halext.pictures import Recipe
 
 __all__ = [
     "AsyncChat",
@@ -32,15 +35,20 @@ __all__ = [
     "Chat",
     "Client",
     "Explanation",
+    "Grid",
     "HalextError",
+    "Image",
+    "Images",
     "Interrupted",
     "Models",
     "Nodes",
+    "Recipe",
     "Reply",
     "Stream",
     "__version__",
     "connect",
     "errors",
+    "grid",
     "load_ipython_extension",
 ]
 
@@ -52,13 +60,18 @@ _HOMES = {
     "Chat": "halext.client.sync",
     "Client": "halext.client.sync",
     "Explanation": "halext.client.tables",
+    "Grid": "halext.client.grid",
     "HalextError": "halext.errors",
+    "Image": "halext.client.image",
+    "Images": "halext.client.image",
     "Interrupted": "halext.errors",
     "Models": "halext.client.tables",
     "Nodes": "halext.client.tables",
+    "Recipe": "halext.pictures",
     "Reply": "halext.client.reply",
     "Stream": "halext.client.sync",
     "connect": "halext.client.connect",
+    "grid": "halext.client.grid",
     "load_ipython_extension": "halext.client.magic",
 }
 

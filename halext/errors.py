@@ -377,3 +377,10 @@ class Internal(HalextError):
     """Something broke inside halext; the log has the details under this request's id."""
 
     code = "internal"
+
+
+def by_code(code: str | None, under: type[HalextError] = HalextError) -> type[HalextError] | None:
+    """The error of this code, for a failure that was told and not raised; None for a code that is not known here."""
+    if under.code == code:
+        return under
+    return next((found for each in under.__subclasses__() if (found := by_code(code, each))), None)

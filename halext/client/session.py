@@ -94,6 +94,11 @@ class Session:
     async def _close(self) -> None:
         tasks = list(self._open.tasks)
         for task in tasks:
+            if not task.cancelling():
+                task.cancel()
+        if tasks:  # one that was interrupted just now is telling its node so
+            await asyncio.wait(tasks, timeout=loop.CLOSING_S)
+        for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._open.stack.aclose()

@@ -10,12 +10,15 @@ from halext.client import verbs
 from halext.client.aio import AsyncClient
 from halext.client.asking import Options, texts_of
 from halext.client.conversation import Conversation
+from halext.client.image import Images
 from halext.client.open import Way
+from halext.client.painting import watching, wish_of
 from halext.client.reply import Reply
 from halext.client.session import Session
 from halext.client.show import showing
 from halext.client.tables import Explanation, Models, Nodes
 from halext.client.verbs import Question
+from halext.runtime.imagining import imagining
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -82,6 +85,31 @@ class Client:
         """
         wish = verbs.Embedding(texts_of(texts), model, node, dimensions, normalize)
         return self._session.run(lambda control: verbs.embed(control, wish))
+
+    def imagine(
+        self,
+        prompt: str,
+        *,
+        n: int = 1,
+        seed: int | None = None,
+        size: tuple[int, int] = (512, 512),
+        model: str = "",
+        negative: str = "",
+        steps: int = 20,
+        cfg: float = 7.0,
+        sampler: str = "",
+        stream: bool | None = None,
+    ) -> Images:
+        """Pictures of what `prompt` says; `size` is width and height, and each of the `n` has a seed one higher.
+
+        Without `model` by one that is in memory. How far they are is shown in a notebook, elsewhere with `stream=True`;
+        `stream=False` keeps it quiet. Interrupted, it stops the job at its node.
+        """
+        wish = wish_of(prompt, n, seed, size, model, negative, steps, cfg, sampler)
+        with watching(stream) as watch:
+            for job in self._session.iterate(lambda control: imagining(control, wish)):
+                watch.see(job)
+            return watch.images()
 
     def explain(self, prompt: str, *, model: str = "", node: str | None = None) -> Explanation:
         """Where this question would go now, and why; nothing is sent to a node."""
