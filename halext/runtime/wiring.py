@@ -6,7 +6,7 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -102,14 +102,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         background.spawn(ledger.run(), "usage ledger")
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
-        gateway = Gateway(
-            registry=registry,
-            drivers=drivers(door),
-            clock=clock,
-            ledger=ledger,
-            options=gateway_options(settings),
-            look_again=_look_again(prober, background),
-        )
+        gateway = _gateway(settings, registry, prober, door, ledger, clock, background)
         yield App(
             clock=clock,
             door=door,
@@ -134,8 +127,23 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         )
 
 
-def _look_again(prober: Prober, background: Background) -> Callable[[EndpointId], None]:
-    return lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}")
+def _gateway(
+    settings: Settings,
+    registry: Registry,
+    prober: Prober,
+    door: Door,
+    ledger: UsageLedger,
+    clock: Clock,
+    background: Background,
+) -> Gateway:
+    return Gateway(
+        registry=registry,
+        drivers=drivers(door),
+        clock=clock,
+        ledger=ledger,
+        options=gateway_options(settings),
+        look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
+    )
 
 
 def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
