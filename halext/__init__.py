@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from halext import errors
     from halext.client.aio import AsyncChat, AsyncClient, AsyncStream
     from halext.client.connect import connect
+    from halext.client.job import AsyncJob, Job
     from halext.client.magic import load_ipython_extension
+    from halext.client.outcome import Failure
     from halext.client.reply import Reply
     from halext.client.sync import Chat, Client, Stream
     from halext.client.tables import Explanation, Models, Nodes
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncChat",
     "AsyncClient",
+    "AsyncJob",
     "AsyncStream",
     "Chat",
     "Client",
     "Explanation",
+    "Failure",
     "HalextError",
     "Interrupted",
+    "Job",
     "Models",
     "Nodes",
     "Reply",
@@ -48,12 +53,15 @@ __all__ = [
 _HOMES = {
     "AsyncChat": "halext.client.aio",
     "AsyncClient": "halext.client.aio",
+    "AsyncJob": "halext.client.job",
     "AsyncStream": "halext.client.aio",
     "Chat": "halext.client.sync",
     "Client": "halext.client.sync",
     "Explanation": "halext.client.tables",
+    "Failure": "halext.client.outcome",
     "HalextError": "halext.errors",
     "Interrupted": "halext.errors",
+    "Job": "halext.client.job",
     "Models": "halext.client.tables",
     "Nodes": "halext.client.tables",
     "Reply": "halext.client.reply",
