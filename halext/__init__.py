@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from halext.client.connect import connect
     from halext.client.grid import Grid, grid
     from halext.client.image import Image, Images
+    from halext.client.job import AsyncJob, Job
     from halext.client.magic import load_ipython_extension
+    from halext.client.outcome import Failure
     from halext.client.reply import Reply
     from halext.client.sync import Chat, Client, Stream
     from halext.client.tables import Explanation, Models, Nodes
@@ -31,15 +33,18 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncChat",
     "AsyncClient",
+    "AsyncJob",
     "AsyncStream",
     "Chat",
     "Client",
     "Explanation",
+    "Failure",
     "Grid",
     "HalextError",
     "Image",
     "Images",
     "Interrupted",
+    "Job",
     "Models",
     "Nodes",
     "Recipe",
@@ -56,15 +61,18 @@ __all__ = [
 _HOMES = {
     "AsyncChat": "halext.client.aio",
     "AsyncClient": "halext.client.aio",
+    "AsyncJob": "halext.client.job",
     "AsyncStream": "halext.client.aio",
     "Chat": "halext.client.sync",
     "Client": "halext.client.sync",
     "Explanation": "halext.client.tables",
     "Grid": "halext.client.grid",
+    "Failure": "halext.client.outcome",
     "HalextError": "halext.errors",
     "Image": "halext.client.image",
     "Images": "halext.client.image",
     "Interrupted": "halext.errors",
+    "Job": "halext.client.job",
     "Models": "halext.client.tables",
     "Nodes": "halext.client.tables",
     "Recipe": "halext.pictures",

@@ -35,7 +35,8 @@ HalextError
 │   ├── AlreadyRunning
 │   ├── PortInUse
 │   ├── SchemaMismatch
-│   └── DatabaseUnavailable
+│   ├── DatabaseUnavailable
+│   └── Stopped
 ├── VaultError
 │   ├── WrongKey
 │   └── UnknownSecret
@@ -328,6 +329,12 @@ class DatabaseUnavailable(StateError):
     code = "database_unavailable"
     status = 503
     retryable = True
+
+
+class Stopped(StateError):
+    """This was stopped before it was finished; run it again to go on."""
+
+    code = "stopped"
 
 
 class VaultError(HalextError):

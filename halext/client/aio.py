@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from halext.client import verbs
 from halext.client.asking import Options, texts_of
+from halext.client.batch import Cache, keeping
 from halext.client.conversation import Conversation
 from halext.client.image import Images
+from halext.client.items import Items
+from halext.client.job import AsyncJob
+from halext.client.later import Later
 from halext.client.open import Way, session_for
 from halext.client.painting import watching, wish_of
+from halext.client.plan import plan_of
 from halext.client.reply import Reply
 from halext.client.session import Session
 from halext.client.show import showing
@@ -22,8 +28,6 @@ from halext.runtime.imagining import imagining
 if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
-
-T = TypeVar("T")
 
 
 class AsyncClient:
@@ -70,6 +74,33 @@ class AsyncClient:
     ) -> AsyncChat:
         """A conversation; it is called with the next question and awaited, and `fork` begins another one from there."""
         return AsyncChat(self.session, model=model, system=system, node=node, options=options)
+
+    def map(
+        self,
+        items: Iterable[Any],
+        prompt: str,
+        *,
+        model: str = "",
+        schema: Any = None,
+        system: str = "",
+        job: str | None = None,
+        cache: Cache = "read",
+        folder: str | Path | None = None,
+        node: str | None = None,
+        progress: bool | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncJob:
+        """The same question about many items, begun at once and shared among the nodes: a job that is not waited for.
+
+        `prompt` has `{}` where the item belongs, or `{name}` for a field of items that are mappings or a frame's rows.
+        With `schema` (a JSON schema, a dataclass, a TypedDict or a pydantic model) answers become values of that form.
+        A `job` with a name goes on where it was when it is run again, and asks again only what failed or is missing;
+        without a name answers that are known from before are taken too, unless `cache` says otherwise: "read",
+        "refresh" asks everything anew, "off" keeps nothing. `folder` is where answers are kept, by default in halext's
+        data directory; `progress=False` hides the bar. Raises `InvalidInput` for what can't be carried out.
+        """
+        plan = plan_of(prompt, model=model, system=system, node=node, schema=schema, options=options)
+        return AsyncJob(self.session, plan, Items(items), keeping(job, folder, cache), progress=progress)
 
     async def embed(
         self,
@@ -119,12 +150,12 @@ class AsyncClient:
     @property
     def nodes(self) -> Awaitable[Nodes]:
         """All nodes and how they are: `await hx.nodes`."""
-        return _Later(lambda: self.session.arun(verbs.nodes))
+        return Later(lambda: self.session.arun(verbs.nodes))
 
     @property
     def models(self) -> Awaitable[Models]:
         """All models and where they are: `await hx.models`."""
-        return _Later(lambda: self.session.arun(verbs.models))
+        return Later(lambda: self.session.arun(verbs.models))
 
     async def close(self) -> None:
         """End what is under way and let go of connections and children."""
@@ -189,13 +220,3 @@ class AsyncChat(Conversation):
         """The next answer in pieces; it becomes a turn when it is whole."""
         asking, asked = self._ask(text, options)
         return AsyncStream(self._session, asking, lambda reply: self._answered(asked, reply))
-
-
-class _Later(Generic[T]):
-    """Begins its work when it is awaited: looking at a property by accident does nothing."""
-
-    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
-        self._work = work
-
-    def __await__(self) -> Generator[Any, None, T]:
-        return self._work().__await__()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from halext.client import verbs
 from halext.client.aio import AsyncClient
 from halext.client.asking import Options, texts_of
+from halext.client.batch import Cache, keeping
 from halext.client.conversation import Conversation
 from halext.client.image import Images
+from halext.client.items import Items
+from halext.client.job import Job
 from halext.client.open import Way
 from halext.client.painting import watching, wish_of
+from halext.client.plan import plan_of
 from halext.client.reply import Reply
 from halext.client.session import Session
 from halext.client.show import showing
@@ -69,6 +74,33 @@ class Client:
     def chat(self, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]) -> Chat:
         """A conversation; it is called with the next question, and `fork` begins another one from there."""
         return Chat(self._session, model=model, system=system, node=node, options=options)
+
+    def map(
+        self,
+        items: Iterable[Any],
+        prompt: str,
+        *,
+        model: str = "",
+        schema: Any = None,
+        system: str = "",
+        job: str | None = None,
+        cache: Cache = "read",
+        folder: str | Path | None = None,
+        node: str | None = None,
+        progress: bool | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        """The same question about many items, begun at once and shared among the nodes: a job that is not waited for.
+
+        `prompt` has `{}` where the item belongs, or `{name}` for a field of items that are mappings or a frame's rows.
+        With `schema` (a JSON schema, a dataclass, a TypedDict or a pydantic model) answers become values of that form.
+        A `job` with a name goes on where it was when it is run again, and asks again only what failed or is missing;
+        without a name answers that are known from before are taken too, unless `cache` says otherwise: "read",
+        "refresh" asks everything anew, "off" keeps nothing. `folder` is where answers are kept, by default in halext's
+        data directory; `progress=False` hides the bar. Raises `InvalidInput` for what can't be carried out.
+        """
+        plan = plan_of(prompt, model=model, system=system, node=node, schema=schema, options=options)
+        return Job(self._session, plan, Items(items), keeping(job, folder, cache), progress=progress)
 
     def embed(
         self,
