@@ -14,6 +14,7 @@ from halext.client.conversation import Conversation
 from halext.client.image import Images
 from halext.client.items import Items
 from halext.client.job import AsyncJob
+from halext.client.kept import Conversations, Kept, conversations
 from halext.client.later import Later
 from halext.client.open import Way, session_for
 from halext.client.painting import watching, wish_of
@@ -22,7 +23,7 @@ from halext.client.reply import Reply
 from halext.client.session import Session
 from halext.client.show import showing
 from halext.client.tables import Explanation, Models, Nodes
-from halext.client.verbs import Question
+from halext.client.verbs import Tell
 from halext.runtime.imagining import imagining
 
 if TYPE_CHECKING:
@@ -67,13 +68,20 @@ class AsyncClient:
     ) -> AsyncStream:
         """The answer in pieces: `async for piece in hx.stream("…")`. Leaving the iteration stops the work."""
         asking = verbs.question_of(prompt, model=model, system=system, node=node, options=options)
-        return AsyncStream(self.session, asking)
+        return AsyncStream(self.session, lambda control, reply: verbs.answer(control, asking, reply))
 
     def chat(
         self, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]
     ) -> AsyncChat:
         """A conversation; it is called with the next question and awaited, and `fork` begins another one from there."""
         return AsyncChat(self.session, model=model, system=system, node=node, options=options)
+
+    def conversation(self, number: int | None = None, *, model: str = "", system: str = "") -> AsyncKeptChat:
+        """A conversation that the server keeps, the same as on the page and in chats; without a number a new one.
+
+        It is called with the next question. `model` is for the questions from now on, `system` for a new one.
+        """
+        return AsyncKeptChat(self.session, number, model=model, system=system)
 
     def map(
         self,
@@ -153,6 +161,11 @@ class AsyncClient:
         return Later(lambda: self.session.arun(verbs.nodes))
 
     @property
+    def conversations(self) -> Awaitable[Conversations]:
+        """The conversations that the server keeps for the caller, the latest first."""
+        return Later(lambda: self.session.arun(conversations))
+
+    @property
     def models(self) -> Awaitable[Models]:
         """All models and where they are: `await hx.models`."""
         return Later(lambda: self.session.arun(verbs.models))
@@ -181,16 +194,16 @@ class AsyncClient:
 class AsyncStream:
     """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
 
-    def __init__(self, session: Session, question: Question, then: Callable[[Reply], None] | None = None) -> None:
+    def __init__(self, session: Session, tell: Tell, then: Callable[[Reply], None] | None = None) -> None:
         self.reply = Reply()
         """Everything about the answer; grows with it."""
         self._session = session
-        self._question = question
+        self._tell = tell
         self._then = then
 
     async def __aiter__(self) -> AsyncIterator[str]:
         self.reply.begin()
-        async for piece in self._session.aiterate(lambda control: verbs.answer(control, self._question, self.reply)):
+        async for piece in self._session.aiterate(lambda control: self._tell(control, self.reply)):
             yield piece
         if self._then is not None:
             self._then(self.reply)
@@ -219,4 +232,33 @@ class AsyncChat(Conversation):
     def stream(self, text: str, **options: Unpack[Options]) -> AsyncStream:
         """The next answer in pieces; it becomes a turn when it is whole."""
         asking, asked = self._ask(text, options)
-        return AsyncStream(self._session, asking, lambda reply: self._answered(asked, reply))
+        return AsyncStream(
+            self._session,
+            lambda control, reply: verbs.answer(control, asking, reply),
+            lambda reply: self._answered(asked, reply),
+        )
+
+
+class AsyncKeptChat(Kept):
+    """A conversation that the server keeps. `await chat("…")` gives the next answer."""
+
+    def __init__(self, session: Session, number: int | None, *, model: str, system: str) -> None:
+        super().__init__(number, model=model, system=system)
+        self._session = session
+
+    async def __call__(self, text: str, *, stream: bool | None = None) -> Reply:
+        """The answer to the next question; shown as `ask` shows it."""
+        coming = self.stream(text)
+        with showing(stream, coming.reply) as show:
+            async for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(self, text: str) -> AsyncStream:
+        """The next answer in pieces."""
+        return AsyncStream(self._session, lambda control, reply: self.tell(control, text, reply))
+
+    async def refresh(self) -> Self:
+        """Read anew what was said, here and elsewhere. Raises `NotFound`."""
+        await self._session.arun(self.look)
+        return self

@@ -15,6 +15,7 @@ from halext.client.conversation import Conversation
 from halext.client.image import Images
 from halext.client.items import Items
 from halext.client.job import Job
+from halext.client.kept import Conversations, Kept, conversations
 from halext.client.open import Way
 from halext.client.painting import watching, wish_of
 from halext.client.plan import plan_of
@@ -22,7 +23,7 @@ from halext.client.reply import Reply
 from halext.client.session import Session
 from halext.client.show import showing
 from halext.client.tables import Explanation, Models, Nodes
-from halext.client.verbs import Question
+from halext.client.verbs import Tell
 from halext.runtime.imagining import imagining
 
 if TYPE_CHECKING:
@@ -69,11 +70,18 @@ class Client:
     ) -> Stream:
         """The answer in pieces: `for piece in hx.stream("…")`. Leaving the iteration stops the work."""
         asking = verbs.question_of(prompt, model=model, system=system, node=node, options=options)
-        return Stream(self._session, asking)
+        return Stream(self._session, lambda control, reply: verbs.answer(control, asking, reply))
 
     def chat(self, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]) -> Chat:
         """A conversation; it is called with the next question, and `fork` begins another one from there."""
         return Chat(self._session, model=model, system=system, node=node, options=options)
+
+    def conversation(self, number: int | None = None, *, model: str = "", system: str = "") -> KeptChat:
+        """A conversation that the server keeps, the same as on the page and in chats; without a number a new one.
+
+        It is called with the next question. `model` is for the questions from now on, `system` for a new one.
+        """
+        return KeptChat(self._session, number, model=model, system=system)
 
     def map(
         self,
@@ -153,6 +161,11 @@ class Client:
         return self._session.run(verbs.nodes)
 
     @property
+    def conversations(self) -> Conversations:
+        """The conversations that the server keeps for the caller, the latest first."""
+        return self._session.run(conversations)
+
+    @property
     def models(self) -> Models:
         """All models and where they are."""
         return self._session.run(verbs.models)
@@ -181,16 +194,16 @@ class Client:
 class Stream:
     """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
 
-    def __init__(self, session: Session, question: Question, then: Callable[[Reply], None] | None = None) -> None:
+    def __init__(self, session: Session, tell: Tell, then: Callable[[Reply], None] | None = None) -> None:
         self.reply = Reply()
         """Everything about the answer; grows with it."""
         self._session = session
-        self._question = question
+        self._tell = tell
         self._then = then
 
     def __iter__(self) -> Iterator[str]:
         self.reply.begin()
-        yield from self._session.iterate(lambda control: verbs.answer(control, self._question, self.reply))
+        yield from self._session.iterate(lambda control: self._tell(control, self.reply))
         if self._then is not None:
             self._then(self.reply)
 
@@ -218,4 +231,33 @@ class Chat(Conversation):
     def stream(self, text: str, **options: Unpack[Options]) -> Stream:
         """The next answer in pieces; it becomes a turn when it is whole."""
         asking, asked = self._ask(text, options)
-        return Stream(self._session, asking, lambda reply: self._answered(asked, reply))
+        return Stream(
+            self._session,
+            lambda control, reply: verbs.answer(control, asking, reply),
+            lambda reply: self._answered(asked, reply),
+        )
+
+
+class KeptChat(Kept):
+    """A conversation that the server keeps. `chat("…")` gives the next answer."""
+
+    def __init__(self, session: Session, number: int | None, *, model: str, system: str) -> None:
+        super().__init__(number, model=model, system=system)
+        self._session = session
+
+    def __call__(self, text: str, *, stream: bool | None = None) -> Reply:
+        """The answer to the next question; shown as `ask` shows it."""
+        coming = self.stream(text)
+        with showing(stream, coming.reply) as show:
+            for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(self, text: str) -> Stream:
+        """The next answer in pieces."""
+        return Stream(self._session, lambda control, reply: self.tell(control, text, reply))
+
+    def refresh(self) -> Self:
+        """Read anew what was said, here and elsewhere. Raises `NotFound`."""
+        self._session.run(self.look)
+        return self

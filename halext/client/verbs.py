@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 BATCH = 64
 """Texts per request: enough to keep a node busy, few enough for several nodes to share a long list."""
 BATCHES_AT_ONCE = 8
+
+
+Tell = Callable[[Control, Reply], AsyncGenerator[str, None]]
+"""Asks for an answer: its pieces, and everything about it in the reply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,13 +146,13 @@ async def test_an_answer_is_stopped_by_its_asker_only(chat: Chat, mac: FakeOllam
         assert (await chat.text(chat.mia, line)).markdown == "That answer has ended already."
 
 
-async def test_another_answer_takes_the_place_of_the_first(chat: Chat, mac: FakeOllama) -> None:
+async def test_another_answer_is_given_in_the_same_conversation(chat: Chat, mac: FakeOllama) -> None:
     first = await chat.ended(chat.mia, "ask Why?")
     again = await chat.live(chat.mia, "regenerate")
-    assert (again.replaces, again.conversation) == (first.id, first.conversation)
+    assert again.conversation == first.conversation
     await chat.end(chat.mia, again)
     more = await chat.live(elsewhere(chat.mia), f"regenerate {first.id} model={MODEL}")
-    assert more.replaces == first.id
+    assert more.conversation == first.conversation
     await chat.end(chat.mia, more)
     assert "no such answer" in await chat.refusal(chat.ada, f"regenerate {first.id}")
 
