@@ -43,6 +43,7 @@ class Simple:
         ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
         ("ab👩‍👩‍👧cd", 6, ["ab", "👩‍👩‍👧c", "d"]),
         ("text text\n# T\nmore words", 14, ["text text", "T\nmore words"]),
+        ("a" + " " * 30 + "b", 10, ["a         ", "b"]),
         ("```\na\n\n\nb\n```", 2, ["a", "b"]),
     ],
 )
