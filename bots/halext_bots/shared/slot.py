@@ -72,7 +72,7 @@ class Slot:
         """Whether there is something to be done."""
         if self.is_over or self.is_final:
             return not self.is_over
-        return not self.is_gone and self.wanted != self.shown and self.wanted != self.skipped
+        return not self.is_gone and all(self.wanted != known for known in (self.shown, self.skipped))
 
     @property
     def next_rank(self) -> Rank:
