@@ -37,6 +37,7 @@ def imagine(
     steps: Annotated[int, typer.Option(min=1, help="More take longer; 20 is usual.")] = 20,
     seed: Annotated[int | None, typer.Option(min=0, help="The same one makes the same picture again.")] = None,
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many; each has the next seed.")] = 1,
+    node: Annotated[str | None, typer.Option(metavar="NODE", help="Only this node.")] = None,
     negative: Annotated[str, typer.Option(help="What it should not show.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print files and recipes as JSON.")] = False,
 ) -> None:
@@ -54,6 +55,7 @@ def imagine(
         steps=steps,
         seed=seed,
         n=number,
+        node=node,
         wait=False,
     )
     pictures = house.run(ctx, lambda control: _made(control, wish)).pictures

@@ -28,6 +28,7 @@ def wish_of(
     steps: int,
     cfg: float,
     sampler: str,
+    node: str | None,
 ) -> Imagine:
     """The wish as it is sent: its job is followed, not waited for."""
     width, height = size
@@ -42,6 +43,7 @@ def wish_of(
         sampler=sampler,
         seed=seed,
         n=n,
+        node=node,
         wait=False,
     )
 

@@ -138,6 +138,7 @@ class Client:
         steps: int = 20,
         cfg: float = 7.0,
         sampler: str = "",
+        node: str | None = None,
         stream: bool | None = None,
     ) -> Images:
         """Pictures of what `prompt` says; `size` is width and height, and each of the `n` has a seed one higher.
@@ -145,7 +146,7 @@ class Client:
         Without `model` by one that is in memory. How far they are is shown in a notebook, elsewhere with `stream=True`;
         `stream=False` keeps it quiet. Interrupted, it stops the job at its node.
         """
-        wish = wish_of(prompt, n, seed, size, model, negative, steps, cfg, sampler)
+        wish = wish_of(prompt, n, seed, size, model, negative, steps, cfg, sampler, node)
         with watching(stream) as watch:
             for job in self._session.iterate(lambda control: imagining(control, wish)):
                 watch.see(job)

@@ -24,7 +24,9 @@ from typing import TypeVar
 
 import pytest
 
+from halext.testing.automatic1111 import FakeAutomatic1111
 from halext.testing.clock import ScaledClock
+from halext.testing.fake import Fake
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 
@@ -37,6 +39,8 @@ PATIENCE_S = 60
 ANSWER = ["Because", " air", " scatters", " short", " waves", " more", " than", " long", " ones", "."]
 SPEEDS = {"http://mac.local:11434": 30.0, "http://gaming-pc:11434": 75.0, "http://nas.local:11434": 5.0}
 """The computers of the pages, and how many tokens a second their model writes."""
+PAINTER = "http://gaming-pc:7860"
+"""The Stable Diffusion of the pages."""
 T = TypeVar("T")
 
 
@@ -114,7 +118,7 @@ class Scene:
 
 @contextmanager
 def computers(scale: float = 100.0) -> Iterator[dict[str, str]]:
-    """Fake Ollamas for the computers of the pages, `scale` times as fast as life: where each of them is."""
+    """Fake servers for the computers of the pages, `scale` times as fast as life: where each of them is."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -126,14 +130,14 @@ def computers(scale: float = 100.0) -> Iterator[dict[str, str]]:
         stack.callback(loop.close)
         stack.callback(thread.join, PATIENCE_S)
         stack.callback(loop.call_soon_threadsafe, loop.stop)
-        places = {}
+        fakes: dict[str, Fake] = {PAINTER: FakeAutomatic1111(clock=ScaledClock(scale=scale))}
         for written, speed in SPEEDS.items():
             model = FakeModel("llama3.2:3b", script=ANSWER, tokens_per_s=speed)
-            fake = FakeOllama([model], keep_alive_s=1e7, clock=ScaledClock(scale=scale))
+            fakes[written] = FakeOllama([model], keep_alive_s=1e7, clock=ScaledClock(scale=scale))
+        for fake in fakes.values():
             there(fake.start())
             stack.callback(lambda closing: there(closing.close()), fake)
-            places[written] = fake.url
-        yield places
+        yield {written: fake.url for written, fake in fakes.items()}
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from halext.client import notebook
 from halext.client.aio import AsyncClient
 from halext.client.painting import Cell, Terminal, summary, watching, wish_of
 from halext.client.sync import Client
-from halext.errors import Interrupted, InvalidInput, NoNodeMakesPictures, UnknownModel
+from halext.errors import Interrupted, InvalidInput, NoNodeMakesPictures, UnknownModel, UnknownNode
 from halext.images.inscription import recipe_of
 from halext.runtime.shapes_images import ImageFailure, ImageJob, PictureInfo, RecipeInfo
 from halext.testing.automatic1111 import FakeAutomatic1111
@@ -58,6 +58,13 @@ async def test_pictures_with_what_was_used(hx: Client) -> None:
     assert (first.recipe.prompt, first.recipe.negative, first.recipe.sampler) == ("a lighthouse", "fog", "DPM++ 2M")
     assert recipe_of(first.png) == first.recipe
     assert halext.grid(images, cols=2).pil.width > 128
+
+
+async def test_one_node_by_its_name(place: Place, hx: Client) -> None:
+    (image,) = await asyncio.to_thread(hx.imagine, "a lighthouse", **SMALL)
+    assert (await asyncio.to_thread(hx.imagine, "x", node=image.node, **SMALL))[0].node == image.node
+    with pytest.raises(UnknownNode, match="nowhere"):
+        await asyncio.to_thread(hx.imagine, "x", node="nowhere", **SMALL)
 
 
 async def test_awaited(place: Place) -> None:
@@ -224,8 +231,8 @@ def test_an_end_that_never_came_is_no_empty_list() -> None:
 
 
 def test_a_wish_is_followed_and_not_waited_for() -> None:
-    wish = wish_of("a", 2, 7, (768, 512), "m", "fog", 30, 5.0, "Euler")
-    assert (wish.width, wish.height, wish.n, wish.wait, wish.negative) == (768, 512, 2, False, "fog")
+    wish = wish_of("a", 2, 7, (768, 512), "m", "fog", 30, 5.0, "Euler", "pc")
+    assert (wish.width, wish.height, wish.n, wish.wait, wish.negative, wish.node) == (768, 512, 2, False, "fog", "pc")
 
 
 def test_the_cell_shows_nothing_before_a_tenth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
