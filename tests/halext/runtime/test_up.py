@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from halext.alerts.watch import Watch
 from halext.errors import PortInUse
 from halext.hosts.lock import is_locked
 from halext.runtime import service, up
@@ -77,6 +78,22 @@ async def test_parts_run_until_a_signal_and_are_drained(
     assert not is_locked(settings.data_dir)
     assert not (settings.data_dir / "run.json").exists()
     assert said[-1] == "halext has stopped."
+
+
+async def test_an_alert_that_is_under_way_at_the_end_comes_to_its_record(
+    settings: Settings, parts: dict[str, Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_open_at_the_end: list[bool] = []
+
+    async def settle(_watch: Watch) -> None:
+        is_open_at_the_end.append(is_locked(settings.data_dir) and parts["web"].drained)
+
+    monkeypatch.setattr(Watch, "settle", settle)
+    parts["web"] = Part("web")
+    _, task = await run_until(settings, parts, "is ready")
+    os.kill(os.getpid(), signal.SIGINT)
+    await task
+    assert is_open_at_the_end == [True]
 
 
 async def test_the_link_is_for_where_people_come_from(settings: Settings, parts: dict[str, Part]) -> None:
