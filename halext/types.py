@@ -17,7 +17,8 @@ SecretRef = NewType("SecretRef", str)
 """The name of a secret in the vault; never the secret."""
 
 Kind = Literal["ollama", "openai", "halext"]
-"""The protocol that an endpoint speaks. `halext` is another coordinator."""
+"""The protocol that an endpoint speaks. `halext` is another coordinator. At run time it may also be the name of a
+kind that another package brings along; those are cast to it where they come in, in `halext.upstreams.kinds`."""
 Capability = Literal["chat", "embed", "vision", "tools", "thinking", "insert"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

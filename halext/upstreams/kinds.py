@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from http import HTTPStatus
+from typing import cast
 
 from halext.dialects import failures
 from halext.dialects.ollama import listing as ollama_listing
 from halext.dialects.openai import listing as openai_listing
-from halext.errors import BadAnswer, UpstreamError
-from halext.types import Kind
-from halext.upstream import Driver, Drivers, Endpoint
+from halext.errors import BadAnswer, MissingExtra, Unreachable, UpstreamError
+from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
+from halext.types import Kind, ModelName
+from halext.upstream import Driver, Drivers, Endpoint, ModelDetails, Sighting
+from halext.upstreams import custom
 from halext.upstreams.http import PROBE, Answer, Door
 from halext.upstreams.ollama import OllamaDriver
 from halext.upstreams.openai import OpenAIDriver
@@ -28,10 +33,47 @@ def drivers(door: Door) -> Drivers:
     ollama = OllamaDriver(door)
     made: Mapping[Kind, Driver] = {"ollama": ollama, "openai": OpenAIDriver(door), "halext": ollama}
 
+    @cache
     def driver_for(kind: Kind) -> Driver:
-        return made[kind]
+        if kind in made:
+            return made[kind]
+        try:
+            return custom.find(kind).driver(door)
+        except MissingExtra as error:
+            return AbsentDriver(error.message)
 
     return driver_for
+
+
+class AbsentDriver:
+    """Stands in where the package that brought a kind is gone: its nodes are shown with the reason, and never used."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def look(self, endpoint: Endpoint) -> Sighting:
+        """Fails with the reason, as everything here does."""
+        raise self._error(endpoint)
+
+    async def show(self, endpoint: Endpoint, _model: ModelName) -> ModelDetails:
+        """Fails."""
+        raise self._error(endpoint)
+
+    async def generate(self, endpoint: Endpoint, _request: TextRequest) -> AsyncGenerator[ChatChunk, None]:
+        """Fails."""
+        raise self._error(endpoint)
+        yield ChatChunk()
+
+    async def embed(self, endpoint: Endpoint, _request: EmbedRequest) -> EmbedReply:
+        """Fails."""
+        raise self._error(endpoint)
+
+    async def unload(self, endpoint: Endpoint, _model: ModelName) -> None:
+        """Fails."""
+        raise self._error(endpoint)
+
+    def _error(self, endpoint: Endpoint) -> Unreachable:
+        return Unreachable(self._reason, node=endpoint.node, endpoint=endpoint.id)
 
 
 async def detect(door: Door, endpoint: Endpoint) -> Kind:
@@ -42,7 +84,7 @@ async def detect(door: Door, endpoint: Endpoint) -> Kind:
     """
     refusal: UpstreamError | None = None
     answer: Answer | None = None
-    for kind, path in _QUESTIONS.items():
+    for kind, path in _questions():
         with naming(endpoint):
             answer = await door.request(replace(endpoint, kind=kind), "GET", path, deadlines=PROBE)
         if _is(kind, answer):
@@ -54,8 +96,20 @@ async def detect(door: Door, endpoint: Endpoint) -> Kind:
     raise at(endpoint, BadAnswer(_stranger(answer)))
 
 
+def _questions() -> Iterator[tuple[Kind, str]]:
+    """Kinds from outside come first after halext: whoever brings one knows better than we do what its servers are."""
+    (first, *others) = _QUESTIONS.items()
+    yield first
+    for name in custom.names():
+        with suppress(MissingExtra):  # one that can't be loaded keeps nobody from using the others
+            yield cast("Kind", name), custom.find(name).question
+    yield from others
+
+
 def _is(kind: Kind, answer: Answer) -> bool:
     """Whether this is how a server of that kind answers its question."""
+    if kind not in _QUESTIONS:
+        return custom.find(kind).is_it(answer.status, answer.body)
     if kind == "halext":  # its own mark is on every answer, whoever asks
         return "x-halext-request" in answer.headers
     parse = ollama_listing.parse_version if kind == "ollama" else openai_listing.parse_models
