@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from halext.accounts.types import LOCAL
-from halext.errors import InvalidInput, NoNodeOnline, NotOffered, UpstreamError
+from halext.errors import InvalidInput, NoNodeOnline, UpstreamError
 from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
 from halext.gateway.types import Ask

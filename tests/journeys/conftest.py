@@ -88,7 +88,12 @@ def up(tmp_path: Path) -> Iterator[Up]:
         data = data or tmp_path / "data"
         command = [sys.executable, "-m", "halext", "--data", str(data), "up", "--port", "0", *arguments]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(**settings), cwd=tmp_path
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(**settings),
+            cwd=tmp_path,
         )
         house = House(process, data)
         houses.append(house)
