@@ -102,14 +102,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         background.spawn(ledger.run(), "usage ledger")
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
-        gateway = Gateway(
-            registry=registry,
-            drivers=drivers(door),
-            clock=clock,
-            ledger=ledger,
-            options=gateway_options(settings),
-            look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
-        )
+        gateway = _gateway(settings, registry, prober, door, ledger, clock, background)
         yield App(
             clock=clock,
             door=door,
@@ -132,6 +125,25 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             lock=lock,
             background=background,
         )
+
+
+def _gateway(
+    settings: Settings,
+    registry: Registry,
+    prober: Prober,
+    door: Door,
+    ledger: UsageLedger,
+    clock: Clock,
+    background: Background,
+) -> Gateway:
+    return Gateway(
+        registry=registry,
+        drivers=drivers(door),
+        clock=clock,
+        ledger=ledger,
+        options=gateway_options(settings),
+        look_again=lambda endpoint: background.spawn(prober.look(endpoint), f"look at {endpoint}"),
+    )
 
 
 def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
