@@ -16,6 +16,10 @@ from halext.runtime.app import App
 
 OFFERED = 25
 """What platforms show at most while somebody types."""
+AUTO = "auto"
+"""Also in place of the model that a conversation had before; "" would go on with that one."""
+NUMBER_MAX = 2_147_483_647
+"""PostgreSQL's largest integer: no number of ours is larger."""
 LISTED = 10
 """Conversations in a list; the page shows them all."""
 
@@ -23,9 +27,14 @@ LISTED = 10
 def models(app: App, caller: Caller, typed: str) -> Sequence[str]:
     """Chat models that fit what is typed so far."""
     del caller
-    known = sorted({info.name for info in app.registry.known_models() if "embed" not in info.capabilities})
     wanted = typed.casefold()
-    return [name for name in known if wanted in name.casefold()][:OFFERED]
+    return [name for name in _chat_models(app) if wanted in name.casefold()][:OFFERED]
+
+
+def _chat_models(app: App) -> list[str]:
+    """Those that can chat, as far as their servers say, on nodes that take requests now."""
+    known = app.registry.known_models()
+    return sorted({info.name for info in known if not info.capabilities or "chat" in info.capabilities})
 
 
 QUESTION = Option("question", "What you want to know", required=True, is_rest=True)
@@ -55,19 +64,22 @@ async def model(app: App, said: Said) -> Reply:
     """Choose the model that answers in this chat."""
     place, wanted = said.speaker.place, said.get("name")
     if not wanted:
-        now = await app.places.model(said.caller, place)
-        here = f"Here {words.code(now)} answers." if now else "Here the best model of the moment answers."
-        return Text(f"{here} `/models` shows all, `/model auto` leaves it to halext.", is_quiet=True)
-    if wanted == "auto":
-        await app.places.want_model(said.caller, place, "")
-        return Text("From now on the best model of the moment answers here.", is_quiet=True)
-    known = {info.name for info in app.registry.known_models()}
-    if wanted not in known and f"{wanted}:latest" not in known:
+        open_here = await app.places.current(said.caller, place)
+        now = await app.places.model(said.caller, place) or (open_here.model if open_here else "")
+        return Text(
+            f"Here {_named(now)} answers. `/models` shows all, `/model auto` leaves it to halext.", is_quiet=True
+        )
+    known = _chat_models(app)
+    if wanted not in (AUTO, *known) and f"{wanted}:latest" not in known:
         near = difflib.get_close_matches(wanted, known, n=1)
-        hint = f"Did you mean {near[0]}?" if near else "`/models` shows all."
-        raise InvalidInput(f"No node has a model called {wanted}. {hint}")
+        hint = f"Did you mean {near[0]}?" if near else "/models shows all."
+        raise InvalidInput(f"No node has a chat model called {words.shortened(wanted, 100)} now. {hint}")
     await app.places.want_model(said.caller, place, wanted)
-    return Text(f"From now on {words.code(wanted)} answers here.", is_quiet=True)
+    return Text(f"From now on {_named(wanted)} answers here.", is_quiet=True)
+
+
+def _named(model: str) -> str:
+    return "the best model of the moment" if model in {"", AUTO} else words.code(model)
 
 
 @command("stop", ANSWER)
@@ -76,15 +88,17 @@ async def stop(app: App, said: Said) -> Reply:
     turn = await _answer(app, said)
     if turn.outcome.state is not TurnState.RUNNING:
         return Text("That answer has ended already.", is_quiet=True)
-    await app.answers.stop(said.caller, turn.id)
-    return Text("Stopped.", is_quiet=True)
+    ended = await app.answers.stop(said.caller, turn.id)
+    is_stopped = ended.outcome.state is TurnState.STOPPED  # it may have come to its end just now
+    return Text("Stopped." if is_stopped else "That answer has ended already.", is_quiet=True)
 
 
 @command("regenerate", ANSWER, MODEL)
 async def regenerate(app: App, said: Said) -> Reply:
     """Answer the same question once more."""
     old = await _answer(app, said)
-    conversation, turn = await app.answers.regenerate(said.caller, old.id, said.get("model"))
+    wanted = said.get("model") or await app.places.model(said.caller, said.speaker.place)
+    conversation, turn = await app.answers.regenerate(said.caller, old.id, wanted)
     return Live(conversation.id, turn.id, replaces=old.id)
 
 
@@ -118,9 +132,10 @@ async def chat_list(app: App, said: Said) -> Reply:
     found = (await app.answers.conversations(said.caller))[:LISTED]
     if not found:
         return Text("You have no conversations yet; just ask something.", is_quiet=True)
-    here = await app.places.current(said.caller, said.speaker.place)
+    open_here = await app.places.current(said.caller, said.speaker.place)
+    here = open_here.id if open_here else None
     lines = [
-        f"- {conversation.id}: {words.plain(conversation.title)}{' (open here)' if conversation == here else ''}"
+        f"- {conversation.id}: {words.plain(conversation.title)}{' (open here)' if conversation.id == here else ''}"
         for conversation in found
     ]
     buttons = [Button(f"Open {conversation.id}", f"chat open {conversation.id}") for conversation in found[:5]]
@@ -141,7 +156,8 @@ async def chat_open(app: App, said: Said) -> Reply:
 def number(text: str) -> int:
     """A number that somebody typed. Raises `InvalidInput`."""
     cleaned = text.strip().lstrip("#")
-    if not (cleaned.isascii() and cleaned.isdigit()) or len(cleaned) > len("2147483647"):
+    is_one = cleaned.isascii() and cleaned.isdigit() and len(cleaned) <= len(str(NUMBER_MAX))
+    if not is_one or int(cleaned) > NUMBER_MAX:
         raise InvalidInput(f"“{words.shortened(text, 40)}” is no number.")
     return int(cleaned)
 

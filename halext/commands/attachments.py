@@ -21,13 +21,8 @@ def with_files(question: str, files: Sequence[File]) -> tuple[str, list[str]]:
 
     Raises `InvalidInput` for a file that is neither, whatever its name promises.
     """
-    pictures: list[str] = []
-    texts: list[str] = []
-    for file in files:
-        if is_picture(file.data):
-            pictures.append(base64.b64encode(file.data).decode())
-        else:
-            texts.append(_quoted(file))
+    pictures = [base64.b64encode(file.data).decode() for file in files if is_picture(file.data)]
+    texts = [_quoted(file) for file in files if not is_picture(file.data)]
     if not question.strip() and pictures:
         question = "What is in this picture?"
     return "\n\n".join([question, *texts]).strip(), pictures
@@ -38,7 +33,8 @@ def is_picture(data: bytes) -> bool:
     return data.startswith(PICTURES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
-def _quoted(file: File) -> str:
+def text_of(file: File) -> str:
+    """A text file as text. Raises `InvalidInput` for what is none, whatever its name promises, and for a long one."""
     try:
         text = file.data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -47,7 +43,12 @@ def _quoted(file: File) -> str:
         raise InvalidInput(f"“{file.name}” is neither a picture (PNG, JPEG, GIF, WebP) nor a text in UTF-8.")
     if len(text) > TEXT_MAX:
         raise InvalidInput(f"“{file.name}” has {len(text):,} characters; send at most {TEXT_MAX:,}.")
+    return text.rstrip()
+
+
+def _quoted(file: File) -> str:
+    text = text_of(file)
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{file.name}:\n{fence}\n{text.rstrip()}\n{fence}"
+    return f"{file.name}:\n{fence}\n{text}\n{fence}"

@@ -74,6 +74,8 @@ async def drain(app: App, said: Said) -> Reply:
 async def test(app: App, said: Said) -> Reply:
     """Try a node from its name to its first token, and name the step that fails."""
     reports = await node_verbs.try_node(app, said.caller, TryNode(name=said.get("name")))
+    if not reports:
+        return Text(f"{words.code(said.get('name'))} has no endpoint that could be tried.", is_error=True)
     return Text("\n\n".join(map(_report, reports)), is_error=not all(report.ok for report in reports))
 
 

@@ -19,6 +19,6 @@ def load() -> Registry:
     for point in entry_points(group=GROUP):
         try:
             point.load()
-        except Exception:  # noqa: BLE001  (whatever a foreign package raises must not close our doors)
+        except (Exception, SystemExit):  # noqa: BLE001  (whatever a foreign package raises must not close our doors)
             _log.exception("the commands of %s can't be loaded", point.value)
     return REGISTRY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 
 from halext.accounts.types import Caller, Permission, Role
@@ -12,9 +13,11 @@ from halext.commands.types import Command, File, Reply, Said, Speaker, Text
 from halext.errors import HalextError, Internal
 from halext.runtime.acting import may
 from halext.runtime.app import App
+from halext.runtime.units import show_duration
 
 STRANGER = Caller("stranger", Role.GUEST, "house")
 """In whose name commands for everyone run when the speaker is nobody yet; it owns nothing."""
+MINUTE_S = 60
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +32,7 @@ class Talk:
         """Say a command as it was typed, without its slash."""
         try:
             command, rest = self.registry.find(line)
-            values = words.parse(command, rest)
+            values = words.parse(command, rest, has_files=bool(files))
         except HalextError as error:
             return failure(error)
         return await self.run(speaker, command, values, files)
@@ -44,7 +47,8 @@ class Talk:
         if caller is not None and not may(caller, command.permission):
             return Text(f"/{command.name} is for administrators.", is_error=True, is_quiet=True)
         try:
-            said = Said(speaker, caller or STRANGER, words.check(command, dict(values)), tuple(files))
+            checked = words.check(command, values, has_files=bool(files))
+            said = Said(speaker, caller or STRANGER, checked, tuple(files))
             reply: Reply = await command.run(self._app, said)
         except HalextError as error:
             return failure(error)
@@ -56,9 +60,13 @@ class Talk:
 
 def failure(error: HalextError) -> Text:
     """An error as an answer. Messages carry names of nodes and models, so they are quoted like any foreign words."""
-    wait = getattr(error, "retry_after_s", None)
-    again = f" Try again in {wait:.0f} s." if wait else ""
+    again = f" Try again in {_shown(error.retry_after_s)}." if error.retry_after_s else ""
     return Text(words.plain(error.message) + again, is_error=True, is_quiet=True)
+
+
+def _shown(wait_s: float) -> str:
+    whole = math.ceil(wait_s)
+    return f"{whole} s" if whole < MINUTE_S else show_duration(whole)
 
 
 def how_to_link(app: App) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from halext.commands import words
 from halext.commands.asking import MODEL, number
+from halext.commands.attachments import text_of
 from halext.commands.registry import command
 from halext.commands.types import Button, Option, Reply, Said, Text
 from halext.runtime.app import App
@@ -69,7 +70,7 @@ async def accept(app: App, said: Said) -> Reply:
 )
 async def suggest(app: App, said: Said) -> Reply:
     """Let a model find the tasks in a text; you decide on each."""
-    text = "\n\n".join([said.get("text"), *(file.data.decode(errors="replace") for file in said.files)])
+    text = "\n\n".join([said.get("text"), *map(text_of, said.files)])
     tasks = await app.desk.suggest(said.caller, text, said.get("model"))
     if not tasks:
         return Text("I found no task in that.")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from halext.commands.types import Command, Option
 from halext.errors import InvalidInput
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:=])")
 _BLANKS = re.compile(r"\s+")
-_NAMED = re.compile(r"([a-z]+)=(.*)", re.DOTALL)
 
 
 def plain(text: str) -> str:
-    """Foreign text for the middle of a line: one line, and nothing in it is markup."""
+    """Foreign text as one line in which nothing is markup, wherever in a line it stands."""
     return _SPECIAL.sub(r"\\\1", _BLANKS.sub(" ", text).strip())
 
 
@@ -37,35 +36,36 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell or " " for cell in line) + " |" for line in lines)
 
 
-def parse(command: Command, text: str) -> dict[str, str]:
+def parse(command: Command, text: str, *, has_files: bool = False) -> dict[str, str]:
     """The values in what was typed behind a command's name.
 
     `option=value` names one; the other words fill the options that are still open, in their order, and an option that
-    takes the rest takes it as it stands. Raises `InvalidInput` with the usage.
+    takes the rest takes it as it stands. Raises `InvalidInput` as `check` does.
     """
     values: dict[str, str] = {}
-    names = {option.name for option in command.options}
+    by_name = {option.name: option for option in command.options}
     rest = text.strip()
     while rest:
         word, *more = rest.split(maxsplit=1)
-        found = _NAMED.fullmatch(word)
-        if found and found[1] in names and found[1] not in values:
-            values[found[1]] = found[2]
-        else:
-            option = _next_open(command, values)
-            if option.is_rest:
-                values[option.name] = rest
-                break
-            values[option.name] = word
+        name, sign, value = word.partition("=")
+        named = by_name.get(name) if sign and name not in values else None
+        option = named or _next_open(command, values)
+        if option.is_rest:
+            values[option.name] = rest.removeprefix(f"{name}=").lstrip() if named else rest
+            break
+        values[option.name] = value if named else word
         rest = more[0] if more else ""
-    return check(command, values)
+    return check(command, values, has_files=has_files)
 
 
-def check(command: Command, values: dict[str, str]) -> dict[str, str]:
-    """The values, if the command can be run with them. Raises `InvalidInput` with the usage."""
+def check(command: Command, values: Mapping[str, str], *, has_files: bool = False) -> dict[str, str]:
+    """The values, if the command can be run with them. Raises `InvalidInput` with the usage.
+
+    Files may stand in for the words of an option that takes the rest: a picture is a question, too.
+    """
     for option in command.options:
         value = values.get(option.name, "")
-        if option.required and not value.strip():
+        if option.required and not value.strip() and not (option.is_rest and has_files):
             raise InvalidInput(f"{option.description.rstrip('.')} is missing: {usage(command)}")
         if value and option.choices and value not in option.choices:
             raise InvalidInput(f"{option.name} is one of {', '.join(option.choices)}: {usage(command)}")
