@@ -23,6 +23,7 @@ from halext.errors import (
 )
 from halext.storage.scope import Scope
 from halext.testing.clock import ManualClock
+from halext.types import UserId
 
 PASSWORD = "correct horse battery"
 
@@ -344,3 +345,18 @@ async def test_no_secret_is_kept_in_clear(people: People, scope: Scope) -> None:
     for secret in (PASSWORD, code, session, token):
         assert secret not in kept
         assert secret[10:] not in kept
+
+
+# --- in someone's name ---
+
+
+async def test_people_are_callers_by_their_number_while_they_may_come_in(people: People) -> None:
+    ada = await people.add_user("Ada", Role.ADMIN)
+    bob = await people.add_user("Bob", Role.MEMBER)
+    assert await people.caller_of(bob.id) == Caller("Bob", Role.MEMBER, "house", bob.id)
+    await people.set_role("Bob", Role.ADMIN)
+    assert await people.caller_of(bob.id) == Caller("Bob", Role.ADMIN, "house", bob.id)
+    await people.set_disabled("Bob", disabled=True)
+    assert await people.caller_of(bob.id) is None
+    assert await people.caller_of(ada.id) == Caller("Ada", Role.ADMIN, "house", ada.id)
+    assert await people.caller_of(UserId(999)) is None

@@ -112,3 +112,10 @@ async def test_people_come_by_name_with_all_they_are(people: PeopleStore, ada: U
     changed = await people.set_role("EVE", Role.GUEST)
     assert await people.users() == [ada, changed]
     assert changed == User(UserId(eve.id), "Eve", Role.GUEST, disabled=False, created_at=2.0)
+
+
+async def test_a_person_is_found_by_their_number(people: PeopleStore, ada: User, eve: User) -> None:
+    assert [await people.by_id(user.id) for user in (ada, eve)] == [ada, eve]
+    assert await people.by_id(UserId(999)) is None
+    shut_out = await people.set_disabled("Eve", disabled=True)
+    assert await people.by_id(eve.id) == shut_out

@@ -299,3 +299,21 @@ async def test_after_a_kill_what_was_on_the_record_is_kept(room: Room) -> None:
     ended = [event async for event in after_kill.follow(room.ann, turn.id)][-1].turn
     assert ended is not None
     assert (ended.outcome.state, ended.outcome.text) == (TurnState.INTERRUPTED, "one\n\n")
+
+
+async def test_one_answer_can_be_looked_up_by_its_owner(room: Room) -> None:
+    room.model.say("Yes.", None)
+    _, turn = await room.answers.ask(room.ann, "Is it?")
+    await until_done(room, turn.id)
+    found = await room.answers.turn(room.ann, turn.id)
+    assert (found.id, found.role, found.outcome.state, found.outcome.text) == (
+        turn.id,
+        "assistant",
+        TurnState.DONE,
+        "Yes.",
+    )
+    for caller, number in ((room.bob, turn.id), (room.ann, TurnId(999))):
+        with pytest.raises(NotFound, match="no such answer"):
+            await room.answers.turn(caller, number)
+    with pytest.raises(InvalidInput, match="belong to a person"):
+        await room.answers.turn(LOCAL, turn.id)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from halext.accounts.types import LOCAL
@@ -53,3 +55,37 @@ async def test_what_can_not_be_opened(room: Room) -> None:
         await places.current(room.ann, "")
     with pytest.raises(InvalidInput, match="belong to a person"):
         await places.current(LOCAL, HERE)
+
+
+async def test_a_place_keeps_the_model_that_one_person_wants_there(room: Room) -> None:
+    places = Places(room.scope)
+    assert await places.model(room.ann, HERE) == ""
+    await places.want_model(room.ann, HERE, "llama3.2:3b")
+    await places.want_model(room.ann, HERE, " qwen3:8b ")
+    await places.want_model(room.ann, THERE, "auto")
+    assert [await places.model(room.ann, place) for place in (HERE, THERE)] == ["qwen3:8b", "auto"]
+    assert await places.model(room.bob, HERE) == ""
+    await places.leave(room.ann, HERE)  # another conversation, the same model
+    assert await places.model(room.ann, HERE) == "qwen3:8b"
+    await places.want_model(room.ann, HERE, "")
+    assert await places.model(room.ann, HERE) == ""
+
+
+async def test_several_wishes_at_once_fail_nobody(room: Room) -> None:
+    places = Places(room.scope)
+    wishes = [f"model{number}" for number in range(8)]
+    async with asyncio.TaskGroup() as group:
+        for wish in wishes:
+            group.create_task(places.want_model(room.ann, HERE, wish))
+    assert await places.model(room.ann, HERE) in wishes
+
+
+async def test_what_can_not_be_wanted(room: Room) -> None:
+    places = Places(room.scope)
+    for place, model in ((HERE, "x" * 256), (HERE, "a\nb"), ("", "m"), ("x" * 201, "m")):
+        with pytest.raises(InvalidInput):
+            await places.want_model(room.ann, place, model)
+    for attempt in (places.want_model(LOCAL, HERE, "m"), places.model(LOCAL, HERE)):
+        with pytest.raises(InvalidInput, match="belong to a person"):
+            await attempt
+    assert await places.model(room.ann, HERE) == ""

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from halext.errors import AlreadyExists
-from halext.runtime.shapes import AddUser, SetDisabled, SetPassword, SetRole, UserInfo
+from halext.errors import AlreadyExists, NotFound
+from halext.runtime.shapes import AddUser, Done, SetDisabled, SetPassword, SetRole, UserInfo
+from halext.runtime.shapes_links import LinkCodeInfo, LinkInfo, LinksOf, UnlinkAccount
 from tests.halext.cli.conftest import FakeControl, Run
 
 ADA = UserInfo(name="ada", role="admin", disabled=False, created_at=0.0)
@@ -83,3 +84,44 @@ def test_shut_out_and_let_in(
     control.answers["set_disabled"] = answer
     assert run("user", verb, answer.name).out == says
     assert control.calls == [("set_disabled", SetDisabled(name=answer.name, disabled=disabled))]
+
+
+def test_a_link_code_is_alone_on_standard_output(control: FakeControl, run: Run) -> None:
+    control.answers["make_link_code"] = LinkCodeInfo(code="ABCD-EFGH", expires_at=0.0)
+    result = run("user", "link", "ada")
+    assert (result.code, result.out) == (0, "ABCD-EFGH\n")
+    assert "/link ABCD-EFGH" in result.err
+    assert run("user", "link").out == "ABCD-EFGH\n"
+    assert control.calls == [("make_link_code", LinksOf(user="ada")), ("make_link_code", LinksOf())]
+
+
+def test_links_are_listed(control: FakeControl, run: Run) -> None:
+    control.answers["list_links"] = [LinkInfo(platform="discord", account="1001", name="ada#1", linked_at=0.0)]
+    _, row = run("user", "links", "ada").out.splitlines()
+    assert row.split()[:3] == ["discord", "1001", "ada#1"]
+    assert json.loads(run("user", "links", "--json").out) == [
+        {"platform": "discord", "account": "1001", "name": "ada#1", "linked_at": 0.0}
+    ]
+    assert control.calls == [("list_links", LinksOf(user="ada")), ("list_links", LinksOf())]
+
+
+def test_no_links_say_how_to_begin(control: FakeControl, run: Run) -> None:
+    control.answers["list_links"] = []
+    result = run("user", "links")
+    assert (result.code, result.out) == (0, "")
+    assert "halext user link" in result.err
+
+
+def test_unlink(control: FakeControl, run: Run) -> None:
+    control.answers["unlink_account"] = Done("The chat account is not linked any more.")
+    assert run("user", "unlink", "discord", "1001", "--user", "ada").out == "The chat account is not linked any more.\n"
+    assert control.calls == [("unlink_account", UnlinkAccount(user="ada", platform="discord", account="1001"))]
+
+
+@pytest.mark.parametrize("arguments", [("link", "eve"), ("links", "eve"), ("unlink", "discord", "1")])
+def test_what_can_not_be_linked_is_said(control: FakeControl, run: Run, arguments: tuple[str, ...]) -> None:
+    names = ("make_link_code", "list_links", "unlink_account")
+    control.answers |= dict.fromkeys(names, NotFound("There is nobody called 'eve'; `halext user list` shows all."))
+    result = run("user", *arguments)
+    assert (result.code, result.out) == (1, "")
+    assert "halext user list" in result.err
