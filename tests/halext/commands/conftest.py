@@ -24,6 +24,8 @@ from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 
 MODEL = "llama3.2:3b"
+SLOW = "slow:1b"
+"""Its second word comes when every test has long ended."""
 EMBEDDER = "nomic-embed-text:latest"
 PLACE = "discord:channel:5"
 PATIENCE_S = 20.0
@@ -106,9 +108,10 @@ async def _person(app: App, name: str, role: Role, number: str) -> Speaker:
 
 @pytest.fixture
 async def mac(chat: Chat, fake_ollama: Callable[..., Awaitable[FakeOllama]]) -> FakeOllama:
-    """The computer, with a model that chats and one that does not."""
+    """The computer, with models that chat, and one that does not."""
     talker = FakeModel(MODEL, script=["Because", " it", " scatters."], load_s=0.0, tokens_per_s=1000.0)
+    slow = FakeModel(SLOW, script=["One", " two"], load_s=0.0, tokens_per_s=0.001)
     embedder = FakeModel(EMBEDDER, family="bert", capabilities=("embedding",))
-    fake = await fake_ollama([talker, embedder], slots=2)
+    fake = await fake_ollama([talker, slow, embedder], slots=2)
     await add_node(chat.app, LOCAL, AddNode(name="mac", urls=[fake.url]))
     return fake
