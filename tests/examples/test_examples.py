@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from halext.commands.load import GROUP, load
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
+from halext.types import EndpointId
+from tests.halext.commands.conftest import MODEL, Chat, install
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -20,8 +25,11 @@ EXPECTED = {
 }
 
 
+INSTALLED = "bot_command.py"
+
+
 def test_every_example_is_run() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(EXPECTED)
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*EXPECTED, INSTALLED}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -38,3 +46,18 @@ async def test_it_runs(name: str, fake_ollama: Callable[..., Awaitable[FakeOllam
     assert (child.returncode, err.decode()) == (0, "")
     for text in expected:
         assert text in out.decode()
+
+
+async def test_a_command_is_added_from_outside(chat: Chat, mac: FakeOllama, outside: Path) -> None:
+    code = (EXAMPLES / INSTALLED).read_text()
+    group, line = re.findall(r"^    (\[.*\]|warm = .*)$", code, re.MULTILINE)
+    wanted = tomllib.loads(f"{group}\n{line}")["project"]["entry-points"][GROUP]
+    install(outside, code, name=wanted["warm"])
+    chat.talk.registry = load()
+    assert (await chat.text(chat.mia, "warm")).markdown == "None is; the next answer takes a little longer."
+    await chat.ended(chat.mia, f"ask model={MODEL} Why?")
+    await chat.app.prober.look(EndpointId("mac"))
+    assert (await chat.text(chat.mia, "warm")).markdown == f"- `{MODEL}`"
+    assert (await chat.text(chat.mia, "warm part=zzz")).markdown.startswith("None is")
+    assert "`/warm [part=…]` Which models are in memory now" in (await chat.text(chat.mia, "help")).markdown
+    assert "I don't know you yet" in await chat.refusal(chat.stranger, "warm")
