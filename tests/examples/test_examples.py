@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,13 +13,16 @@ from pathlib import Path
 import pytest
 
 from halext.accounts.types import LOCAL
+from halext.commands.load import GROUP, load
 from halext.runtime.settings import Settings
 from halext.runtime.shapes import AddNode
 from halext.runtime.verbs.nodes import add_node
 from halext.runtime.wiring import open_app
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
+from halext.types import EndpointId
 from halext_web.service import WebService
+from tests.halext.commands.conftest import MODEL, Chat, install
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FLEET, COORDINATOR, FILE = "URLS", "URL TOKEN", "reviews.txt"
@@ -32,8 +37,11 @@ EXPECTED = {
 """What each is started with, and what it says. What a custom kind does: tests/halext/upstreams/test_custom.py."""
 
 
+INSTALLED = "bot_command.py"
+
+
 def test_every_example_is_run() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == set(EXPECTED)
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*EXPECTED, INSTALLED}
 
 
 @asynccontextmanager
@@ -82,3 +90,18 @@ async def run(name: str, words: list[str], places: dict[str, tuple[str, ...] | l
         out, err = await child.communicate()
     assert (child.returncode, err.decode()) == (0, "")
     return out.decode()
+
+
+async def test_a_command_is_added_from_outside(chat: Chat, mac: FakeOllama, outside: Path) -> None:
+    code = (EXAMPLES / INSTALLED).read_text()
+    group, line = re.findall(r"^    (\[.*\]|warm = .*)$", code, re.MULTILINE)
+    wanted = tomllib.loads(f"{group}\n{line}")["project"]["entry-points"][GROUP]
+    install(outside, code, name=wanted["warm"])
+    chat.talk.registry = load()
+    assert (await chat.text(chat.mia, "warm")).markdown == "None is; the next answer takes a little longer."
+    await chat.ended(chat.mia, f"ask model={MODEL} Why?")
+    await chat.app.prober.look(EndpointId("mac"))
+    assert (await chat.text(chat.mia, "warm")).markdown == f"- `{MODEL}`"
+    assert (await chat.text(chat.mia, "warm part=zzz")).markdown.startswith("None is")
+    assert "`/warm [part=…]` Which models are in memory now" in (await chat.text(chat.mia, "help")).markdown
+    assert "I don't know you yet" in await chat.refusal(chat.stranger, "warm")
