@@ -18,6 +18,7 @@ from halext._version import __version__
 if TYPE_CHECKING:
     from halext import errors
     from halext.client.aio import AsyncChat, AsyncClient, AsyncStream
+    from halext.client.comparison import Comparison
     from halext.client.connect import connect
     from halext.client.job import AsyncJob, Job
     from halext.client.magic import load_ipython_extension
@@ -34,6 +35,7 @@ __all__ = [
     "AsyncStream",
     "Chat",
     "Client",
+    "Comparison",
     "Explanation",
     "Failure",
     "HalextError",
@@ -57,6 +59,7 @@ _HOMES = {
     "AsyncStream": "halext.client.aio",
     "Chat": "halext.client.sync",
     "Client": "halext.client.sync",
+    "Comparison": "halext.client.comparison",
     "Explanation": "halext.client.tables",
     "Failure": "halext.client.outcome",
     "HalextError": "halext.errors",
