@@ -18,6 +18,7 @@ from halext._version import __version__
 if TYPE_CHECKING:
     from halext import errors
     from halext.client.aio import AsyncChat, AsyncClient, AsyncStream
+    from halext.client.comparison import Comparison
     from halext.client.connect import connect
     from halext.client.grid import Grid, grid
     from halext.client.image import Image, Images
@@ -37,6 +38,7 @@ __all__ = [
     "AsyncStream",
     "Chat",
     "Client",
+    "Comparison",
     "Explanation",
     "Failure",
     "Grid",
@@ -65,6 +67,7 @@ _HOMES = {
     "AsyncStream": "halext.client.aio",
     "Chat": "halext.client.sync",
     "Client": "halext.client.sync",
+    "Comparison": "halext.client.comparison",
     "Explanation": "halext.client.tables",
     "Grid": "halext.client.grid",
     "Failure": "halext.client.outcome",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -11,6 +11,7 @@ from halext.client import verbs
 from halext.client.aio import AsyncClient
 from halext.client.asking import Options, texts_of
 from halext.client.batch import Cache, keeping
+from halext.client.comparison import Comparison
 from halext.client.conversation import Conversation
 from halext.client.image import Images
 from halext.client.items import Items
@@ -109,6 +110,16 @@ class Client:
         """
         plan = plan_of(prompt, model=model, system=system, node=node, schema=schema, options=options)
         return Job(self._session, plan, Items(items), keeping(job, folder, cache), progress=progress)
+
+    def compare(
+        self, prompt: str, *, models: Sequence[str], system: str = "", **options: Unpack[Options]
+    ) -> Comparison:
+        """The same question to several models at once, side by side, with where and how fast each was answered.
+
+        A model that fails has its error in its place; nothing is raised for it.
+        """
+        questions = verbs.questions_of(prompt, models, system=system, options=options)
+        return self._session.run(lambda control: verbs.compare(control, questions))
 
     def embed(
         self,

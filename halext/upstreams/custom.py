@@ -12,13 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from halext.errors import MissingExtra
 from halext.upstream import Driver
-
-if TYPE_CHECKING:
-    from halext.upstreams.http import Door
 
 GROUP = "halext.kinds"
 
@@ -34,8 +31,11 @@ class CustomKind(Protocol):
     def is_it(self, status: int, body: bytes) -> bool:
         """Whether this is how a server of this kind answers the question; anything may come, from any server."""
 
-    def driver(self, door: Door) -> Driver:
-        """The driver, as `halext.upstream` describes it; every byte it sends goes through `door`."""
+    def driver(self, door: Any) -> Driver:
+        """The driver, as `halext.upstream` describes it; every byte it sends goes through `door`.
+
+        That is a `halext.upstreams.http.Door`, which asks this file what may pass, so it can't be named here.
+        """
 
 
 def names() -> list[str]:
