@@ -36,6 +36,11 @@ class Place:
     nodes: tuple[str, ...]
     servers: tuple[Fake, ...]
 
+    @property
+    def ollamas(self) -> list[FakeOllama]:
+        """Those of the servers that chat."""
+        return [server for server in self.servers if isinstance(server, FakeOllama)]
+
     def asked(self) -> int:
         """How many requests for work the servers have seen."""
         return sum(len(server.timeline.of("arrival")) for server in self.servers)

@@ -107,7 +107,7 @@ async def test_a_model_that_nobody_has_is_said_at_once(hx: Client, tmp_path: Pat
 async def test_a_job_keeps_the_model_that_was_chosen_for_it(hx: Client, place: Place, tmp_path: Path) -> None:
     def use() -> None:
         hx.map(["a"], "{}", job="x", folder=tmp_path).result()
-        for server in place.servers:
+        for server in place.ollamas:
             server.add(FakeModel("another:70b"))
         job = hx.map(["a", "b"], "{}", job="x", folder=tmp_path)
         assert list(job.df["model"]) == [MODEL, MODEL]

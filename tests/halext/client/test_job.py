@@ -51,7 +51,7 @@ async def test_values_come_in_the_order_of_the_items(hx: Client, place: Place, t
 
     job = await asyncio.to_thread(use)
     assert (len(job), job.is_running, job.failures) == (70, False, [])
-    assert prompts(*place.servers) == Counter({"Be brief.": 70})
+    assert prompts(*place.ollamas) == Counter({"Be brief.": 70})
     assert set(job.progress.nodes) == set(place.nodes)
     assert all(server.timeline.of("done") for server in place.servers)
 
