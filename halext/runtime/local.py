@@ -250,8 +250,7 @@ class Looker:
             await done.wait()
 
     def _knows(self, can: Capability | None) -> bool:
-        sightings = (state.sighting for state in self._fleet.registry.states())
-        models = (model for sighting in sightings if sighting for model in sighting.models)
+        models = self._fleet.registry.known_models()
         return any(can is None or can in model.capabilities for model in models)
 
     async def _look(self, done: asyncio.Event, max_age_s: float) -> None:
