@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from halext.alerts.watch import Watch
-from halext.errors import PortInUse
+from halext.errors import MissingExtra, PortInUse
 from halext.hosts.lock import is_locked
 from halext.runtime import service, up
 from halext.runtime.app import App
@@ -125,3 +125,25 @@ def test_the_loop_is_uvloop_where_there_is_one() -> None:
         assert "uvloop" in type(loop).__module__ or os.name == "nt"
     finally:
         loop.close()
+
+
+async def test_a_part_without_its_libraries_is_merely_off_unless_it_was_asked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = Part("web")
+
+    def load(name: str) -> Part:
+        if name == "fax":
+            raise MissingExtra("pip install 'halext[fax]'")
+        return web
+
+    monkeypatch.setattr(service, "load", load)
+    monkeypatch.setattr(service, "known", lambda: ["fax", "web"])
+    said: list[str] = []
+    assert up._parts((), said.append) == [web]
+    assert said == ["  fax         off: pip install 'halext[fax]'"]
+    with pytest.raises(MissingExtra):
+        up._parts(("fax",), said.append)
+    monkeypatch.setattr(service, "known", lambda: ["fax"])
+    with pytest.raises(MissingExtra):
+        up._parts((), said.append)
