@@ -47,7 +47,7 @@ class Talk:
         """Say a command whose values are known already, as from a form."""
         caller = speaker.caller
         if caller is None and command.permission is not Permission.PUBLIC:
-            return Text(how_to_link(self._app), is_error=True, is_quiet=True)
+            return Text(how_to_link(self._app, is_private=speaker.is_private), is_error=True, is_quiet=True)
         if caller is not None and not may(caller, command.permission):
             return Text(f"/{command.name} is for administrators.", is_error=True, is_quiet=True)
         try:
@@ -73,8 +73,9 @@ def _shown(wait_s: float) -> str:
     return f"{whole} s" if whole < MINUTE_S else show_duration(whole)
 
 
-def how_to_link(app: App) -> str:
-    """What a stranger is told."""
+def how_to_link(app: App, *, is_private: bool = True) -> str:
+    """What a stranger is told. Where others read along a code would be void, so it belongs elsewhere."""
     base = app.settings.public_url or app.base_url
     page = f" at {words.plain(base.rstrip('/'))}/account" if base else ""
-    return f"I don't know you yet. Get a code on your account's page{page}, and send it here as `/link CODE`."
+    where = "send it here as `/link CODE`" if is_private else "send me `/link CODE` in a direct message"
+    return f"I don't know you yet. Get a code on your account's page{page}, and {where}."

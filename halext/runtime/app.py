@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.alerts.types import Notifier
     from halext.alerts.watch import Watch
     from halext.chat.answers import Answers
+    from halext.chat.arrivals.store import ArrivalStore
     from halext.chat.places import Places
     from halext.chat.showings.store import ShowingStore
     from halext.gateway.dispatch import Gateway
@@ -62,6 +63,8 @@ class App(Fleet):
     places: Places
     showings: Callable[[str], ShowingStore]
     """What a platform's door shows, by the platform's name."""
+    arrivals: Callable[[str], ArrivalStore]
+    """What came from a platform and was dealt with, by the bot's name."""
     desk: Desk
     roster: TunnelStore
     tunnels: Tunnels

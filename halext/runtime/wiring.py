@@ -19,6 +19,7 @@ from halext.accounts.store import UsageStore
 from halext.alerts.types import Notifier, Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
+from halext.chat.arrivals.store import ArrivalStore
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
@@ -122,6 +123,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
             showings=partial(ShowingStore, scope),
+            arrivals=partial(ArrivalStore, scope),
             desk=Desk(scope, gateway, clock),
             roster=roster,
             tunnels=tunnels,

@@ -23,6 +23,7 @@ from halext.accounts.types import Role
 from halext.alerts.types import Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
+from halext.chat.arrivals.store import ArrivalStore
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.memory import MemoryCluster
@@ -212,6 +213,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         answers=Answers(scope, gateway, clock, background.spawn),
         places=Places(scope),
         showings=partial(ShowingStore, scope),
+        arrivals=partial(ArrivalStore, scope),
         desk=Desk(scope, gateway, clock),
         studio=Studio(
             registry=registry,

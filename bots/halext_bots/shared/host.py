@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -9,23 +11,31 @@ from dataclasses import replace
 from halext.accounts.types import Caller
 from halext.chat.showings.types import Showing
 from halext.chat.types import Turn
+from halext.commands import words
 from halext.commands.say import Talk
-from halext.commands.types import Command, File, Live, Painting, Reply, Speaker, Text
+from halext.commands.types import Button, Command, File, Live, Painting, Reply, Speaker, Text
 from halext.errors import Internal, NotFound
 from halext.runtime.app import App
 from halext.types import RequestId
 from halext_bots.shared import answers, paintings
+from halext_bots.shared.lanes import Spawn
 from halext_bots.shared.stage import Restore, Stage, View
 
 GLANCE_S = 0.25
 """Between two looks at an answer that grows: no platform shows more of it, and each look costs a rendering."""
+AGAIN_S = 60.0
+AGAIN_MAX = 60
+"""An end that could not be shown is tried again, so often; after that the next start tries."""
+_log = logging.getLogger(__name__)
 
 
 class Host:
     """One platform's conversation partner. It knows no platform: a `Stage` shows what it has to say."""
 
-    def __init__(self, app: App, talk: Talk, platform: str) -> None:
+    def __init__(self, app: App, talk: Talk, platform: str, spawn: Spawn | None = None) -> None:
+        """`spawn` runs what goes on by itself. One that ends with the connection leaves no half of it behind."""
         self._app = app
+        self._spawn = spawn or app.background.spawn
         self.talk = talk
         self._showings = app.showings(platform)
 
@@ -46,7 +56,7 @@ class Host:
         """
         if command.is_slow:
             stage.busy()
-            self._app.background.spawn(self._run(stage, speaker, command, values, files), f"/{command.name}")
+            self._spawn(self._run(stage, speaker, command, values, files), f"/{command.name}")
         else:
             await self._run(stage, speaker, command, values, files)
 
@@ -79,27 +89,60 @@ class Host:
                 self._begin(speaker.caller, showing, stage.view())
             case Painting() if speaker.caller is not None:
                 work = self._paint(speaker.caller, reply.job, stage.view())
-                self._app.background.spawn(work, f"show picture {reply.job}")
+                self._spawn(work, f"show picture {reply.job}")
             case _:
                 raise AssertionError(f"nobody shows {reply!r}")
 
     def _begin(self, caller: Caller, showing: Showing, view: View) -> None:
-        self._app.background.spawn(self._show(caller, showing, view), f"show answer {showing.turn}")
+        self._spawn(self._show(caller, showing, view), f"show answer {showing.turn}")
 
     async def _show(self, caller: Caller, showing: Showing, view: View) -> None:
         """Follow an answer to its end. Where it stands is on the record, for a restart."""
+        async with asyncio.TaskGroup() as group:
+            noting = group.create_task(self._note(showing, view))
+            text, buttons = await self._end(caller, showing, view)
+            view.finish(text, buttons)
+            is_shown = await self._insist(view, text, buttons)
+            noting.cancel()
+        if is_shown:
+            await self._showings.forget(showing.turn)
+
+    async def _note(self, showing: Showing, view: View) -> None:
+        """Write down which messages carry the answer as soon as they stand there, so that none is sent twice."""
+        refs = showing.refs
+        try:
+            while True:
+                if view.refs != refs:
+                    refs = view.refs
+                    await self._showings.note(replace(showing, refs=refs))
+                await self._app.clock.sleep(GLANCE_S)
+        except Exception:  # noqa: BLE001  (the answer itself goes on)
+            _log.exception("where answer %s stands can't be written down", showing.turn)
+
+    async def _insist(self, view: View, text: str, buttons: Sequence[Button]) -> bool:
+        """Wait until the end of an answer is there, over a platform's bad hours; False if they last too long."""
+        for _ in range(AGAIN_MAX):
+            if await view.finished():
+                return True
+            await self._app.clock.sleep(AGAIN_S)
+            view.finish(text, buttons)
+        return False
+
+    async def _end(self, caller: Caller, showing: Showing, view: View) -> tuple[str, Sequence[Button]]:
         try:
             turn = await self._grow(caller, showing, view)
-            view.finish(whole(turn), answers.ended_buttons(turn))
         except NotFound:
-            view.finish("*This answer was deleted.*", ())
-        await view.finished()
-        await self._showings.forget(showing.turn)
+            return "*This answer was deleted.*", ()
+        except Exception:  # noqa: BLE001  (whoever waits is told that there is no end)
+            _log.exception("answer %s can't be followed", showing.turn)
+            return words.plain(Internal().message), ()
+        return whole(turn), answers.ended_buttons(turn)
 
     async def _grow(self, caller: Caller, showing: Showing, view: View) -> Turn:
-        blocks, refs = "", showing.refs
+        blocks = ""
         buttons = answers.running_buttons(showing.turn)
-        view.show(answers.NOTHING_YET, buttons)
+        if not showing.refs:
+            view.show(answers.NOTHING_YET, buttons)
         async with aclosing(self._app.answers.follow(caller, showing.turn)) as events:
             async for event in events:
                 if event.turn is not None:
@@ -108,9 +151,6 @@ class Host:
                 rest = event.text if event.kind != "block" else ""
                 if text := blocks + rest:
                     view.show(text, buttons)
-                if view.refs != refs:
-                    refs = view.refs
-                    await self._showings.note(replace(showing, refs=refs))
                 if event.kind == "tail":
                     await self._app.clock.sleep(GLANCE_S)
         raise Internal  # an answer's log ends with its turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from halext.errors import HalextError, Internal, UnknownSecret, VaultError
+from halext.errors import HalextError, Internal, UnknownSecret
 from halext.runtime.app import App
 from halext.types import SecretRef
 
@@ -30,6 +30,8 @@ class Keeper:
         self._ready: Callable[[str], None] | None = ready
         self._log = logging.getLogger(f"halext.{platform}")
         self._said = ""
+        self._off = ""
+        """Why there is no token."""
         self._connected_at: float | None = None
 
     async def run(self, bot: Run) -> None:
@@ -37,9 +39,8 @@ class Keeper:
         delay = FIRST_DELAY_S
         while True:
             token = await self._token()
-            if token is None:
-                variable = f"HALEXT_{self._platform.upper()}_TOKEN"
-                self._say(f"off; `halext key set {self._platform}` or {variable} gives it a token")
+            if not token:
+                self._say(self._off, is_trouble=self._off.startswith("off:"))
                 await self._app.clock.sleep(LOOK_S)
                 continue
             self._connected_at = None
@@ -84,15 +85,20 @@ class Keeper:
             if await self._token() != token:
                 return
 
-    async def _token(self) -> str | None:
-        """The token as it is set, else from the vault; None for none."""
+    async def _token(self) -> str:
+        """The token as it is set, else from the vault; "" for none."""
+        variable = f"HALEXT_{self._platform.upper()}_TOKEN"
+        self._off = f"off; `halext key set {self._platform}` or {variable} gives it a token"
         setting = getattr(self._app.settings, f"{self._platform}_token")
-        if setting is not None:
-            return str(setting.get_secret_value())
+        if setting is not None and (token := str(setting.get_secret_value()).strip()):
+            return token
         try:
             return (await self._app.vault.reveal(SecretRef(self._platform))).strip()
         except UnknownSecret:
-            return None
-        except VaultError as error:
-            self._say(f"off: {error.message}", is_trouble=True)
-            return None
+            return ""
+        except HalextError as error:
+            self._off = f"off: {error.message}"
+            return ""
+        except Exception as error:  # noqa: BLE001  (a database that is away is back at some time)
+            self._off = f"off: its token can't be read now ({type(error).__name__})."
+            return ""

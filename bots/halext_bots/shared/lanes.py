@@ -22,6 +22,11 @@ class Lanes:
         """How much runs or waits in all lanes together."""
         return sum(self._waiting.values())
 
+    @property
+    def ends(self) -> list[asyncio.Event]:
+        """Those that are set when what runs or waits now has ended."""
+        return list(self._last.values())
+
     def waiting(self, lane: str) -> int:
         """How much runs or waits in this lane."""
         return self._waiting.get(lane, 0)

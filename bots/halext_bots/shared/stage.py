@@ -19,10 +19,13 @@ class View(Protocol):
         """Show the text as it is now; steps in between may be left out."""
 
     def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
-        """Show the text as it stays."""
+        """Show the text as it stays. May be called again when `finished` has said False."""
 
-    async def finished(self) -> None:
-        """Wait until what `finish` said stands there, or can't be said there any more."""
+    async def finished(self) -> bool:
+        """Wait until what `finish` said stands there, or can't be said there any more.
+
+        False if it was given up for a reason that may pass, such as a platform that was away for long.
+        """
 
 
 class Stage(Protocol):

@@ -12,7 +12,7 @@ from halext_bots.shared.outbox import Full, Outbox
 from halext_bots.shared.pace import Rank
 from halext_bots.shared.slot import Slot
 from halext_bots.shared.splitting import Renderer, messages
-from halext_bots.shared.transport import Body
+from halext_bots.shared.transport import Body, Gone, Refused
 
 Rendered = TypeVar("Rendered")
 
@@ -36,6 +36,8 @@ class Growing(Generic[Rendered]):
         self._slots: list[Slot] = []
         self._handed_over = 0
         """How many of the messages will not change any more."""
+        self._is_short = False
+        """Whether there was no room for a part of the final text."""
 
     @property
     def refs(self) -> tuple[str, ...]:
@@ -48,33 +50,55 @@ class Growing(Generic[Rendered]):
         bodies = self._flow.update(markdown)
         last = len(bodies) - 1
         for number in range(self._handed_over, len(bodies)):
-            self._put(number, self._dress(bodies[number], buttons if number == last else (), ()))
+            if not self._put(number, self._dress(bodies[number], buttons if number == last else (), ())):
+                return
         # A full message is done with once another one carries the buttons.
         self._handed_over = max(min(self._flow.frozen, last), 0)
 
     def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
-        """Show the text as it stays; messages that it does not need any more are taken away."""
+        """Show the text as it stays; messages that it does not need any more are taken away.
+
+        After `finished` has said False it may be called again, and writes over what stands there by then.
+        """
+        self._renew()
         bodies = messages(markdown, self._renderer)
         last = len(bodies) - 1
-        for number, body in enumerate(bodies):
-            end = (buttons, files) if number == last else ((), ())
-            self._put(number, self._dress(body, *end), is_final=True)
+        made = [self._dress(body, *((buttons, files) if at == last else ((), ()))) for at, body in enumerate(bodies)]
+        self._is_short = not all(self._put(number, body, is_final=True) for number, body in enumerate(made))
         for slot in self._slots[len(bodies) :]:
             self._outbox.drop(slot)
+        for number in range(max(len(bodies), len(self._slots)), len(self._standing)):
+            if made and self._put(number, made[-1]):  # left by a longer text, before a restart
+                self._outbox.drop(self._slots[-1])
 
-    async def finished(self) -> None:
-        """Wait until the final text stands there, or can't be said there any more."""
+    async def finished(self) -> bool:
+        """Wait until the final text stands there or can't be said there any more; False if it could be said later."""
         for slot in self._slots:
             await slot.done()
+        return not self._is_short and all(map(_is_settled, self._slots))
 
-    def _put(self, number: int, body: Body, *, is_final: bool = False) -> None:
+    def _renew(self) -> None:
+        if any(slot.is_over and not _is_settled(slot) for slot in self._slots) or self._is_short:
+            self._standing, self._slots = list(self.refs), []
+
+    def _put(self, number: int, body: Body, *, is_final: bool = False) -> bool:
+        """Whether there was room for it."""
         if number < len(self._slots):
             (self._outbox.finish if is_final else self._outbox.update)(self._slots[number], body)
-            return
+            return True
         ref = self._standing[number] if number < len(self._standing) else None
         after = self._slots[-1] if self._slots else None
         try:
             rank = Rank.FINAL if is_final else Rank.FIRST
             self._slots.append(self._outbox.post(body, rank=rank, ref=ref, after=after))
         except Full:
-            _log.warning("there is no room for an answer: too much waits for this chat")
+            if not self._is_short:
+                _log.warning("there is no room for an answer: too much waits for this chat")
+            self._is_short = True
+            return False
+        return True
+
+
+def _is_settled(slot: Slot) -> bool:
+    """Whether nothing can be made better: its final is there, or is not wanted there by the platform or by people."""
+    return slot.is_final and (slot.error is None or isinstance(slot.error, Gone | Refused))

@@ -6,12 +6,16 @@ from telegram import Bot, Message
 from telegram.error import BadRequest, TelegramError
 
 from halext.alerts.types import Alert
+from halext.commands.words import shortened
 from halext.errors import NotFound
 from halext_bots.shared.boundaries import utf16
 from halext_bots.telegram.chat import GONE, NO_PREVIEW
 from halext_bots.telegram.content import Content
 from halext_bots.telegram.entities import Entity, Formatted, plain
 from halext_bots.telegram.failures import translated
+
+TITLE_MAX, TEXT_MAX = 200, 1_700
+"""Characters. Some count twice, and each @ counts for two: no alert is refused for its length."""
 
 
 class AlertChat:
@@ -57,6 +61,6 @@ class AlertChat:
 def told_as(alert: Alert) -> Content:
     """The alert as a message: a bold title, and what there is to say below."""
     mark = "✅ " if alert.is_over else "🔴 "
-    title = plain(alert.title)
+    title = plain(shortened(alert.title, TITLE_MAX))
     bold = Entity("bold", utf16(mark), utf16(title))
-    return Content(Formatted(f"{mark}{title}\n{plain(alert.text)}", (bold,)))
+    return Content(Formatted(f"{mark}{title}\n{plain(shortened(alert.text, TEXT_MAX))}", (bold,)))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from telegram import Bot, InputFile, LinkPreviewOptions, Message, ReplyParameters
+import logging
+
+from telegram import Bot, InputFile, InputMediaPhoto, LinkPreviewOptions, Message, ReplyParameters
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter, TelegramError
 
 from halext.commands.attachments import is_picture
 from halext.commands.types import File
+from halext_bots.shared.boundaries import utf16
 from halext_bots.shared.transport import Body, Flooded, Gone, Refused
 from halext_bots.telegram.content import Content, of_telegram
 from halext_bots.telegram.failures import seconds, translated
 
 CAPTION_MAX = 1_024
+"""In UTF-16 units."""
+PHOTO_MAX = 10_000_000
+"""Bytes; a larger picture goes as a file."""
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 GONE = (
     "message to edit not found",
@@ -20,8 +26,12 @@ GONE = (
     "message_id_invalid",
     "chat not found",
     "not enough rights",
+    "message thread not found",
+    "topic_closed",
+    "topic_deleted",
 )
 """What Telegram says, in lower case, of a message or a chat that is not there for us any more."""
+_log = logging.getLogger("halext.telegram")
 
 
 class TelegramChat:
@@ -46,7 +56,7 @@ class TelegramChat:
         try:
             if made.files:
                 await self._send(made)
-                await self._bot.delete_message(self._chat_id, int(ref))
+                await self._take_away(ref)
                 return
             await self._bot.edit_message_text(
                 made.text.text,
@@ -74,16 +84,41 @@ class TelegramChat:
         except TelegramError as error:
             raise _failure(error) from None
 
+    async def _take_away(self, ref: str) -> None:
+        """Whatever becomes of it: its successor stands there, and must not be sent once more."""
+        try:
+            await self._bot.delete_message(self._chat_id, int(ref))
+        except TelegramError as error:
+            _log.info("a message that has a successor can't be taken away: %s", translated(error).message)
+
     async def _send(self, body: Content) -> Message:
         if not body.files:
             return await self._text(body)
-        *others, last = body.files
-        for file in others:
-            await self._file(file, None)
-        if len(body.text.text) <= CAPTION_MAX:
-            return await self._file(last, body)
-        await self._file(last, None)
-        return await self._text(body)
+        has_caption = bool(body.text.text) and utf16(body.text.text) <= CAPTION_MAX
+        words = body if has_caption else None
+        if len(body.files) > 1 and body.keyboard is None and all(map(_is_photo, body.files)):
+            message = await self._album(body.files, words)
+        else:
+            *others, last = body.files
+            for file in others:
+                await self._file(file, None)
+            message = await self._file(last, words)
+        return await self._text(body) if body.text.text and not has_caption else message
+
+    async def _album(self, files: tuple[File, ...], words: Content | None) -> Message:
+        """All pictures in one call: either all of them arrive or none."""
+        captions = [words, *[None] * (len(files) - 1)]
+        media = [
+            InputMediaPhoto(
+                file.data,
+                caption=said.text.text if said else None,
+                caption_entities=said.entities if said else None,
+                filename=file.name,
+            )
+            for file, said in zip(files, captions, strict=True)
+        ]
+        sent = await self._bot.send_media_group(self._chat_id, media, message_thread_id=self._thread_id)
+        return sent[0]
 
     async def _text(self, body: Content) -> Message:
         return await self._bot.send_message(
@@ -102,7 +137,7 @@ class TelegramChat:
         entities = None if words is None else words.entities
         keyboard = None if words is None else words.keyboard
         thread = self._thread_id
-        if is_picture(file.data):
+        if _is_photo(file):
             return await self._bot.send_photo(
                 self._chat_id,
                 upload,
@@ -114,6 +149,10 @@ class TelegramChat:
         return await self._bot.send_document(
             self._chat_id, upload, caption, reply_markup=keyboard, caption_entities=entities, message_thread_id=thread
         )
+
+
+def _is_photo(file: File) -> bool:
+    return is_picture(file.data) and len(file.data) <= PHOTO_MAX
 
 
 def _reply(body: Content) -> ReplyParameters | None:

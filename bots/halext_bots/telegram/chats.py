@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -60,8 +61,9 @@ class Chats:
 
     async def close(self) -> None:
         """Send what is final, for a moment, and nothing more after that."""
-        for outbox in self._outboxes.values():
-            await outbox.close(CLOSE_S)
+        async with asyncio.TaskGroup() as group:
+            for outbox in self._outboxes.values():
+                group.create_task(outbox.close(CLOSE_S))
 
     def _make_room(self) -> None:
         idle = [chat for chat, outbox in self._outboxes.items() if outbox.is_idle]

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.error import (
+    BadRequest,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
 
 from halext.errors import HalextError, KeyRefused, RateLimited, RequestRefused, Unreachable
 
@@ -14,7 +23,7 @@ AWAY = "Telegram can't be reached."
 def translated(error: TelegramError) -> HalextError:
     """The same failure in our words, without anything that could hold the token."""
     match error:
-        case InvalidToken():
+        case InvalidToken() | EndPointNotFound():  # for methods called by name; all of them exist
             return KeyRefused(REFUSED)
         case RetryAfter():
             return RateLimited("Telegram asks for a pause.", retry_after_s=seconds(error))

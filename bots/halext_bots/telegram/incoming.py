@@ -37,6 +37,8 @@ class Heard:
     """What was said, or the message whose button was pressed."""
     callback_id: str = ""
     """Set when a button was pressed."""
+    is_unreadable: bool = False
+    """It holds something that no model here can take in, such as a voice message."""
 
     @property
     def chat(self) -> str:
@@ -60,11 +62,14 @@ def heard(update: Update, bot: User) -> Heard | None:
     text = message.text or message.caption or ""
     is_private = message.chat.type == "private"
     line = "" if message.forward_origin else _line(message, text, bot, is_private=is_private)
+    is_unreadable = _is_unreadable(message, is_private=is_private)
+    if line is None:
+        return None
     if not line:
         text = _without_mention(message, text, bot)
         if not is_private and not _is_addressed(message, bot):
             return None
-        if not text and not attachments:
+        if not text and not attachments and not is_unreadable:
             return None
     return Heard(
         account=_account(message.from_user),
@@ -75,6 +80,7 @@ def heard(update: Update, bot: User) -> Heard | None:
         text="" if line else text,
         attachments=attachments,
         message_id=message.message_id,
+        is_unreadable=is_unreadable,
     )
 
 
@@ -95,8 +101,8 @@ def _pressed(update: Update) -> Heard | None:
     )
 
 
-def _line(message: Message, text: str, bot: User, *, is_private: bool) -> str:
-    """The command that a message begins with, without slash and bot's name; "" for none, or one for another bot."""
+def _line(message: Message, text: str, bot: User, *, is_private: bool) -> str | None:
+    """The command that a message begins with, without slash and bot's name; "" for none, None for another bot's."""
     entities = message.entities or message.caption_entities
     first = next((entity for entity in entities if entity.type == COMMAND and entity.offset == 0), None)
     if first is None:
@@ -104,10 +110,14 @@ def _line(message: Message, text: str, bot: User, *, is_private: bool) -> str:
     word, rest = text[1 : first.length], text[first.length :].strip()
     name, _, whom = word.partition("@")
     if whom and whom.lower() != (bot.username or "").lower():
-        return ""
-    if not whom and not is_private and not _is_reply(message, bot) and name not in _PLAIN_IN_GROUPS:
+        return "" if is_private else None
+    if not whom and not is_private and not _is_reply(message, bot) and _first(name) not in _PLAIN_IN_GROUPS:
         return ""
     return f"{name.replace('_', ' ')} {rest}".strip()
+
+
+def _first(name: str) -> str:
+    return name.partition("_")[0].lower()
 
 
 _PLAIN_IN_GROUPS = frozenset({"ask", "imagine", "models", "nodes", "task", "why", "stop", "model", "chat"})
@@ -138,10 +148,15 @@ def _attachments(message: Message) -> tuple[Attachment, ...]:
     if message.photo:
         photo = message.photo[-1]  # the largest
         return (Attachment(photo.file_id, "photo.jpg", photo.file_size or 0),)
-    if message.document is not None:
+    if message.document is not None and message.animation is None:
         document = message.document
         return (Attachment(document.file_id, document.file_name or "file", document.file_size or 0),)
     return ()
+
+
+def _is_unreadable(message: Message, *, is_private: bool) -> bool:
+    found = message.voice or message.audio or message.video or message.video_note or message.animation
+    return bool(found) or (is_private and message.sticker is not None)
 
 
 def _account(user: User) -> ChatAccount:

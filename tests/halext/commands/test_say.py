@@ -76,7 +76,9 @@ async def test_who_may_say_what(chat: Chat, talk: Talk, who: str, allowed: set[s
 
 async def test_who_is_refused_is_told_why(chat: Chat, talk: Talk) -> None:
     stranger, member = await text(talk, chat.stranger, "use x"), await text(talk, chat.mia, "rule")
-    assert "send it here as `/link CODE`" in stranger.markdown
+    assert "send me `/link CODE` in a direct message" in stranger.markdown
+    alone = await text(talk, replace(chat.stranger, is_private=True), "use x")
+    assert "send it here as `/link CODE`" in alone.markdown
     assert member.markdown == "/rule is for administrators."
     assert stranger.is_error
     assert stranger.is_quiet

@@ -20,8 +20,9 @@ from halext.storage.schema import SchemaState, Upgraded, check, differences, dow
 @pytest.fixture(scope="module", autouse=True)
 def all_tables() -> None:
     """Every store is imported, so that `Base` knows its tables."""
-    for store in Path(halext.__file__).parent.glob("*/store.py"):
-        importlib.import_module(f"halext.{store.parent.name}.store")
+    root = Path(halext.__file__).parents[1]
+    for store in root.glob("halext/**/store.py"):
+        importlib.import_module(".".join(store.relative_to(root).with_suffix("").parts))
 
 
 async def execute(database: Database, statement: str) -> None:
