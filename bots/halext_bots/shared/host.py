@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from halext.accounts.types import Caller
 from halext.chat.showings.types import Showing
-from halext.chat.types import Turn
+from halext.chat.types import Turn, TurnId
 from halext.commands.say import Talk
 from halext.commands.types import Command, File, Live, Painting, Reply, Speaker, Text
 from halext.errors import Internal, NotFound
 from halext.runtime.app import App
 from halext.types import RequestId
 from halext_bots.shared import answers, paintings
-from halext_bots.shared.stage import Restore, Stage, View
+from halext_bots.shared.stage import Restore, Stage, Undelivered, View
 
 GLANCE_S = 0.25
 """Between two looks at an answer that grows: no platform shows more of it, and each look costs a rendering."""
@@ -28,6 +29,9 @@ class Host:
         self._app = app
         self.talk = talk
         self._showings = app.showings(platform)
+        self._shown: set[TurnId] = set()
+        """Answers that are being shown now: a platform that was away for a moment need not begin again."""
+        self._resuming = asyncio.Lock()
 
     async def line(self, stage: Stage, speaker: Speaker, line: str, files: Sequence[File] = ()) -> None:
         """Somebody typed a command, or pressed a button that says one."""
@@ -60,14 +64,20 @@ class Host:
         await self.run(stage, speaker, self.talk.registry.get("ask"), {"question": text}, files)
 
     async def resume(self, restore: Restore) -> None:
-        """After a restart: go on showing what was being shown, up to its end."""
-        for showing in await self._showings.all():
-            caller = await self._app.people.caller_of(showing.owner)
-            view = restore(showing.chat, showing.refs)
-            if caller is None or view is None:
-                await self._showings.forget(showing.turn)
-            else:
-                self._begin(caller, showing, view)
+        """After a restart or a long break: go on showing what was being shown, up to its end."""
+        async with self._resuming:
+            shown = set(self._shown)  # one that ends during the look is on the record that we get, and needs no more
+            left = [one for one in await self._showings.all() if one.turn not in shown | self._shown]
+            for showing in left:
+                await self._resume(showing, restore)
+
+    async def _resume(self, showing: Showing, restore: Restore) -> None:
+        caller = await self._app.people.caller_of(showing.owner)
+        view = restore(showing.chat, showing.refs)
+        if caller is None or view is None:
+            await self._showings.forget(showing.turn)
+        else:
+            self._begin(caller, showing, view)
 
     async def _answer(self, stage: Stage, speaker: Speaker, reply: Reply) -> None:
         match reply:
@@ -75,7 +85,7 @@ class Host:
                 stage.say(reply)
             case Live() if speaker.caller is not None and speaker.caller.user_id is not None:
                 showing = Showing(reply.turn, speaker.caller.user_id, stage.chat)
-                await self._showings.note(showing)
+                await self._note(showing)
                 self._begin(speaker.caller, showing, stage.view())
             case Painting() if speaker.caller is not None:
                 work = self._paint(speaker.caller, reply.job, stage.view())
@@ -83,18 +93,35 @@ class Host:
             case _:
                 raise AssertionError(f"nobody shows {reply!r}")
 
+    async def _note(self, showing: Showing) -> None:
+        self._shown.add(showing.turn)
+        try:
+            await self._showings.note(showing)
+        except BaseException:
+            self._shown.discard(showing.turn)
+            raise
+
     def _begin(self, caller: Caller, showing: Showing, view: View) -> None:
+        self._shown.add(showing.turn)
         self._app.background.spawn(self._show(caller, showing, view), f"show answer {showing.turn}")
 
     async def _show(self, caller: Caller, showing: Showing, view: View) -> None:
         """Follow an answer to its end. Where it stands is on the record, for a restart."""
         try:
+            await self._grow_up(caller, showing, view)
+            await view.finished()
+            await self._showings.forget(showing.turn)
+        except Undelivered:
+            pass  # it stays on the record, for the next time
+        finally:
+            self._shown.discard(showing.turn)
+
+    async def _grow_up(self, caller: Caller, showing: Showing, view: View) -> None:
+        try:
             turn = await self._grow(caller, showing, view)
             view.finish(whole(turn), answers.ended_buttons(turn))
         except NotFound:
             view.finish("*This answer was deleted.*", ())
-        await view.finished()
-        await self._showings.forget(showing.turn)
 
     async def _grow(self, caller: Caller, showing: Showing, view: View) -> Turn:
         blocks, refs = "", showing.refs
@@ -122,7 +149,8 @@ class Host:
             if not job.state.is_end:
                 view.show(paintings.progress(job), paintings.stop_button(job))
         view.finish(paintings.ended(job), (), paintings.files(job))
-        await view.finished()
+        with suppress(Undelivered):
+            await view.finished()
 
 
 def whole(turn: Turn) -> str:

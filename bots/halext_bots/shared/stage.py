@@ -8,6 +8,10 @@ from typing import Protocol
 from halext.commands.types import Button, File, Text
 
 
+class Undelivered(Exception):
+    """The platform was left, or stayed away for too long: what was to be said is still to be said."""
+
+
 class View(Protocol):
     """One or more messages that show a text while it grows. Nothing here waits for the platform."""
 
@@ -22,7 +26,7 @@ class View(Protocol):
         """Show the text as it stays."""
 
     async def finished(self) -> None:
-        """Wait until what `finish` said stands there, or can't be said there any more."""
+        """Wait until what `finish` said stands there, or can't be said there any more. Raises `Undelivered`."""
 
 
 class Stage(Protocol):

@@ -12,7 +12,8 @@ from halext_bots.shared.outbox import Full, Outbox
 from halext_bots.shared.pace import Rank
 from halext_bots.shared.slot import Slot
 from halext_bots.shared.splitting import Renderer, messages
-from halext_bots.shared.transport import Body
+from halext_bots.shared.stage import Undelivered
+from halext_bots.shared.transport import Body, Gone, Refused
 
 Rendered = TypeVar("Rendered")
 
@@ -63,9 +64,11 @@ class Growing(Generic[Rendered]):
             self._outbox.drop(slot)
 
     async def finished(self) -> None:
-        """Wait until the final text stands there, or can't be said there any more."""
+        """Wait until the final text stands there, or can't be said there any more. Raises `Undelivered`."""
         for slot in self._slots:
             await slot.done()
+        if not self._slots or not all(map(_is_settled, self._slots)):
+            raise Undelivered
 
     def _put(self, number: int, body: Body, *, is_final: bool = False) -> None:
         if number < len(self._slots):
@@ -78,3 +81,8 @@ class Growing(Generic[Rendered]):
             self._slots.append(self._outbox.post(body, rank=rank, ref=ref, after=after))
         except Full:
             _log.warning("there is no room for an answer: too much waits for this chat")
+
+
+def _is_settled(slot: Slot) -> bool:
+    """Whether there is nothing more to try: it stands there, or the place or the platform will not have it."""
+    return slot.is_final and (slot.error is None or isinstance(slot.error, Gone | Refused))
