@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import discord
 
 from halext_bots.discord.content import NOBODY, Content, of_discord
@@ -50,15 +52,16 @@ class DiscordChat:
             raise for_outbox(error) from None
 
     async def _send(self, body: Content, key: str, reference: discord.MessageReference | None) -> str:
+        # The library takes no None there, and nothing that stands for it.
+        answers: dict[str, Any] = {} if reference is None else {"reference": reference, "mention_author": False}
         sent = await self._channel.send(
             body.text or None,
             nonce=key,
             view=body.view() or discord.utils.MISSING,
             files=body.uploads(),
-            reference=reference or discord.utils.MISSING,
-            mention_author=False,
             allowed_mentions=NOBODY,
             suppress_embeds=True,
+            **answers,
         )
         return str(sent.id)
 
