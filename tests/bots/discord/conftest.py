@@ -110,10 +110,12 @@ async def scenes(furnish: Furnish) -> AsyncIterator[Scenes]:
         async def scenes(fake: FakeDiscord | None = None, **settings: Any) -> Scene:
             discord = await stack.enter_async_context(fake or FakeDiscord(scale=SCALE))
             stack.callback(discord.assert_nobody_pinged)
-            addresses = {"discord_api_base": discord.api_base, "discord_gateway": discord.gateway_url}
-            house = await furnish(**{"discord_token": discord.token, **addresses, **settings})
             ada = discord.user("Ada")
             guild = discord.guild("Home", ada)
+            offered = tuple(str(guild.id) if one == "Home" else one for one in settings.pop("discord_guilds", ()))
+            settings["discord_guilds"] = offered
+            addresses = {"discord_api_base": discord.api_base, "discord_gateway": discord.gateway_url}
+            house = await furnish(**{"discord_token": discord.token, **addresses, **settings})
             scene = Scene(discord, house, guild, discord.channel(guild, "general"), ada, LOCAL)
             scene.member = await scene.link(ada)
             return scene
