@@ -96,7 +96,7 @@ async def test_a_token_that_is_revoked_stops_only_this_part_until_there_is_anoth
         tries = len(scene.discord.made("me"))
         await scene.until(lambda: len(scene.discord.made("me")) > tries + 1)  # it is tried again, and not said again
         assert len(lines(caplog, "refuses the bot's token")) == 1
-        scene.discord.gateway.token = scene.discord.token = "another.fake.token"  # noqa: S105
+        scene.discord.gateway.token = scene.discord.token = "another.fake.token"
         scene.discord.gateway.token_works = True
         await app.vault.set(SecretRef("discord"), scene.discord.token)
         await scene.until(lambda: "Regenerate" in answer.buttons)
