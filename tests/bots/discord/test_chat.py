@@ -61,6 +61,19 @@ async def test_a_message_is_sent_once_per_key_edited_and_taken_away(
         await chat.delete(ref)
 
 
+async def test_a_repeat_that_says_something_newer_is_written_over_what_came_first(
+    fake: FakeDiscord, room: Channel, client: discord.Client
+) -> None:
+    chat = DiscordChat(client, room.id)
+    fake.faults.at("send_message", cut="after")
+    with pytest.raises(Unreachable):
+        await chat.send(content("…", [Button("Stop", "stop 1")]), key="k")
+    await chat.send(content("all of it", [Button("Why", "why 1")]), key="k")
+    (message,) = room.shown
+    assert (message.text, message.buttons) == ("all of it", ["Why"])
+    assert len(fake.made("edit_message")) == 1
+
+
 async def test_what_discord_refuses_is_told_in_the_outboxs_words(
     fake: FakeDiscord, guild: Guild, room: Channel, client: discord.Client
 ) -> None:

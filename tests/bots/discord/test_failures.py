@@ -40,7 +40,6 @@ def closed(code: int) -> discord.ConnectionClosed:
         (http(503, kind=discord.DiscordServerError), Unreachable),
         (aiohttp.ClientConnectionError("fake.discord.token"), Unreachable),
         (TimeoutError(), Unreachable),
-        (discord.GatewayNotFound(), Unreachable),
     ],
 )
 def test_in_our_words_and_without_the_token(error: Exception, kind: type[HalextError]) -> None:

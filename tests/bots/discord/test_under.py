@@ -39,7 +39,7 @@ async def test_only_the_first_one_refers() -> None:
     assert channel.references == [7, None]
     assert not spot.reaches("1")
     assert not spot.is_needed("1")
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(AssertionError):
         await spot.edit("1", content("c"))
 
 
