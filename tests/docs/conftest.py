@@ -162,12 +162,16 @@ def halext_up(home: Path, environment: dict[str, str], *arguments: str) -> Itera
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """This process's environment in another home, without settings of halext and with its commands at hand."""
+    """This process's environment in another home, without settings of halext and with its commands at hand.
+
+    The pages' token of a bot is no real one, and the real Discord shall not be asked about it.
+    """
     ours = ("HALEXT_", "CREDENTIALS_", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     tunnel = {"HALEXT_TUNNEL_HOST": "127.0.0.1", "HALEXT_TUNNEL_PORT": free_port()}
-    return kept | tunnel | {"HOME": str(home), "PATH": path, "HALEXT_DATA_DIR": str(home / "data")}
+    nowhere = {"HALEXT_DISCORD_API_BASE": "http://127.0.0.1:9/api", "HALEXT_DISCORD_GATEWAY": "ws://127.0.0.1:9"}
+    return kept | tunnel | nowhere | {"HOME": str(home), "PATH": path, "HALEXT_DATA_DIR": str(home / "data")}
 
 
 def free_port() -> str:

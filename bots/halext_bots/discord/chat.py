@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from halext_bots.discord.content import NOBODY, Content, of_discord
+from halext_bots.discord.content import NOBODY, PREFIX, Content, of_discord
 from halext_bots.discord.failures import FAILURES, for_outbox, is_out_of_reach
 from halext_bots.shared.transport import Body
 
@@ -63,6 +63,8 @@ class DiscordChat:
             suppress_embeds=True,
             **answers,
         )
+        if not _shows(sent, body):  # what an earlier attempt had posted, of whose success we never heard
+            await sent.edit(content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY)
         return str(sent.id)
 
     async def _edit(self, ref: str, body: Content) -> None:
@@ -77,3 +79,11 @@ class DiscordChat:
             if body.spot is None or not is_out_of_reach(error) or not body.spot.reaches(ref):
                 raise
             await body.spot.edit(ref, body)
+
+
+def _shows(sent: discord.Message, body: Content) -> bool:
+    """Whether this is what was to be sent. A repeated key brings back the first message as it was."""
+    rows = [row for row in sent.components if isinstance(row, discord.ActionRow)]
+    pressed = [button.custom_id for row in rows for button in row.children]
+    wanted = [PREFIX + button.says for button in body.buttons]
+    return sent.content.strip() == body.text.strip() and pressed == wanted

@@ -12,7 +12,7 @@ import pytest
 from halext.accounts.links.types import ChatAccount
 from halext.accounts.types import Caller, Role
 from halext.testing.discord import Channel, FakeDiscord, Guild, Message, Person
-from halext_bots.discord import chats
+from halext_bots.discord import bot, chats
 from halext_bots.discord.service import DiscordService
 from halext_bots.shared import host, keeping
 from halext_bots.shared.pace import Pace
@@ -72,7 +72,8 @@ class Scene:
             return await self.discord.until(condition, timeout_s=PATIENCE_S)
         except TimeoutError:
             standing = [(message.text, message.buttons) for message in self.said(channel)]
-            raise AssertionError(f"it does not come; there is {standing}") from None
+            calls = [(call.name, call.status) for call in self.discord.calls[-5:]]
+            raise AssertionError(f"it does not come; there is {standing} after {calls}") from None
 
     async def until_said(self, words: str, channel: Channel | None = None) -> Message:
         """The bot's newest message with these words, once it is there."""
@@ -94,6 +95,7 @@ Scenes = Callable[..., Awaitable[Scene]]
 @pytest.fixture(autouse=True)
 def faster(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bot's waits are shorter, as this Discord is faster."""
+    monkeypatch.setattr(bot, "GUILDS_S", 0.05)
     monkeypatch.setattr(chats, "DISCORD", Pace(gap_s=1.25 / SCALE, typing_gap_s=9.0 / SCALE, retry_s=0.1))
     monkeypatch.setattr(chats, "ANSWER_S", 2.0 / SCALE)
     monkeypatch.setattr(chats, "CLOSE_S", 0.3)
