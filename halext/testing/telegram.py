@@ -39,6 +39,7 @@ from halext.types import Clock
 __all__ = ["Call", "Chat", "FakeTelegram", "FloodRules", "InlineQuery", "Message", "Person", "Press", "UnknownMethods"]
 
 TOKEN = "1234567:fake-telegram-token"  # noqa: S105 - it opens nothing
+NEW_TOKEN = "1234567:another-telegram-token"  # noqa: S105
 
 Found = TypeVar("Found")
 
@@ -153,6 +154,12 @@ class FakeTelegram:
     def revoke_token(self) -> None:
         """Let every call fail with 401 from now on."""
         self._api.token_works = False
+
+    def renew_token(self, token: str = NEW_TOKEN) -> str:
+        """The bot's next token, as from @BotFather: it works from now on, and the one before does not."""
+        self.token = self._api.token = token
+        self._api.token_works = True
+        return token
 
     async def until(self, condition: Callable[[], Found], *, timeout_s: float = 5.0) -> Found:
         """What `condition` returns as soon as that is true; TimeoutError after `timeout_s` real seconds."""

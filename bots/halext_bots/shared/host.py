@@ -118,21 +118,22 @@ class Host:
         """Follow an answer to its end. Where it stands is on the record, for a restart."""
         try:
             async with asyncio.TaskGroup() as group:
-                noting = group.create_task(self._note(showing, view))
+                is_over = asyncio.Event()
+                group.create_task(self._note(showing, view, is_over))
                 text, buttons = await self._end(caller, showing, view)
                 view.finish(text, buttons)
                 is_shown = await self._insist(view, text, buttons)
-                noting.cancel()
+                is_over.set()
             if is_shown:
                 await self._showings.forget(showing.turn)
         finally:
             self._shown.discard(showing.turn)
 
-    async def _note(self, showing: Showing, view: View) -> None:
+    async def _note(self, showing: Showing, view: View, is_over: asyncio.Event) -> None:
         """Write down which messages carry the answer as soon as they stand there, so that none is sent twice."""
         refs = showing.refs
         try:
-            while True:
+            while not is_over.is_set():
                 if view.refs != refs:
                     refs = view.refs
                     await self._showings.note(replace(showing, refs=refs))

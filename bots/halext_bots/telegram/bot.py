@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from telegram import Bot, BotCommand, BotCommandScopeAllPrivateChats, Update
 from telegram.error import BadRequest, RetryAfter, TelegramError
@@ -23,7 +24,7 @@ from halext_bots.shared.lanes import Lanes, Spawn, settled
 from halext_bots.shared.strangers import Strangers
 from halext_bots.telegram.alerts import AlertChat
 from halext_bots.telegram.chats import Chats, TelegramStage
-from halext_bots.telegram.failures import translated
+from halext_bots.telegram.failures import hush, translated
 from halext_bots.telegram.incoming import Attachment, Heard, heard
 from halext_bots.telegram.polling import Polling
 
@@ -47,10 +48,13 @@ _log = logging.getLogger("halext.telegram")
 
 async def run(app: App, token: str, connected: Connected) -> None:
     """Serve people until cancelled. Raises `KeyRefused` when the token is no good (any more), and `Unreachable`."""
+    hush()
     base = (app.settings.telegram_api_base or OFFICIAL).rstrip("/")
-    request = HTTPXRequest(connection_pool_size=CONNECTIONS)
+    # In a thread: it reads certificates. For both ways in which the library asks, since polling takes the common one.
+    request = await asyncio.to_thread(partial(HTTPXRequest, connection_pool_size=CONNECTIONS))
+    api, files = f"{base}/bot", f"{base}/file/bot"
     try:
-        bot = Bot(token, base_url=f"{base}/bot", base_file_url=f"{base}/file/bot", request=request)
+        bot = Bot(token, base_url=api, base_file_url=files, request=request, get_updates_request=request)
         # What goes on by itself ends with the connection: the next one resumes it from the record.
         async with bot, Background() as work:
             connection = Connection(app, bot, work.spawn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from telegram.error import (
     BadRequest,
     Conflict,
@@ -12,12 +14,18 @@ from telegram.error import (
     RetryAfter,
     TelegramError,
 )
+from telegram.warnings import PTBDeprecationWarning
 
 from halext.errors import HalextError, KeyRefused, RateLimited, RequestRefused, Unreachable
 
 REFUSED = "Telegram refuses the bot's token; get a new one from @BotFather and set it with `halext key set telegram`."
 TWICE = "Another program uses the same bot token; stop it, or give this halext a bot of its own."
 AWAY = "Telegram can't be reached."
+
+
+def hush() -> None:
+    """Keep the library's word about a later version of itself off the owner's screen; it says it for every 429."""
+    warnings.filterwarnings("ignore", "(?s).*retry_after", PTBDeprecationWarning)
 
 
 def translated(error: TelegramError) -> HalextError:
