@@ -110,6 +110,8 @@ def settled(blocks: Document) -> Document:
 def _settled(block: Block) -> Block | None:
     match block:
         case Paragraph(inlines, count) if count:
+            # What follows a line break may become a table, and then the break is none of the paragraph's.
+            count -= isinstance(inlines[count - 1], Break)
             return Paragraph(inlines[:count], count)
         case CodeBlock(text) if "\n" in text:
             return replace(block, text=text.rpartition("\n")[0])

@@ -29,6 +29,38 @@ def test_frozen_messages_stay(kind: type[Renderer[object]], text: str, limit: in
         frozen = made[: flow.frozen]
 
 
+WHOLE = """# Title
+Text with **words** and more.
+## Next
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+- item
+  1. inner
+
+     ```py
+     print(1)
+     ```
+- last
+
+> quoted
+> # T
+> words
+
+***
+### End
+"""
+
+
+@pytest.mark.parametrize("limit", [80, 200, 2000])
+def test_letter_by_letter(limit: int) -> None:
+    flow = Flow(Markdown(limit))
+    for end in range(len(WHOLE * 3)):
+        assert flow.update((WHOLE * 3)[:end]) == messages((WHOLE * 3)[:end], Markdown(limit))
+
+
 def test_full_messages_freeze_early() -> None:
     flow = Flow(Markdown(200))
     for text in ("A sentence of words. " * 200, "- item\n" * 300, "```py\n" + "x = 1\n" * 300, "a paragraph\n\n" * 200):

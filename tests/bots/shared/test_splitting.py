@@ -75,6 +75,14 @@ def _seen(lines: Sequence[Line]) -> str:
     return "".join(char for line in lines for char in line.text if not is_blank(char))
 
 
+@pytest.mark.parametrize("limit", range(5, 70))
+@pytest.mark.parametrize("kind", [Markdown, Entities])
+def test_white_space_at_a_cut(kind: type[Renderer[object]], limit: int) -> None:
+    renderer = kind(limit)  # type: ignore[call-arg]  # as above
+    lines = lay_out(read("y z " * 30 + "\n\n" + "w" + " " * 80 + "x"))
+    assert all(renderer.length(part) <= limit for part in split(lines, renderer))
+
+
 @given(texts, limits)
 def test_a_cut_needs_no_lines_behind_it(text: str, limit: int) -> None:
     lines = lay_out(read(text))
