@@ -74,8 +74,8 @@ class Outbox:
     ) -> Slot:
         """A new message, or with `ref` one that is there already.
 
-        With the rank of a final it is complete as it is. `after` is a message that has to stand above it.
-        Raises `Full`.
+        With the rank of a final it is complete as it is. `after` is a message that has to stand above it:
+        it is waited for as long as it can be sent. Raises `Full`.
         """
         if self._is_closing or len(self._slots) >= SLOTS_MAX:
             raise Full
@@ -228,15 +228,14 @@ class Outbox:
         if body is None:
             await self._chat.delete(slot.ref or "")
         elif slot.ref is None:
-            slot.ref = await self._chat.send(body, key=slot.key)
-            slot.after = None
+            slot.sent(await self._chat.send(body, key=slot.key), body)
         else:
             await self._chat.edit(slot.ref, body)
+            slot.shown = body
 
     def _succeeded(self, slot: Slot, body: Body | None) -> None:
-        slot.shown = body
         slot.failures, slot.not_before, slot.touched = 0, -inf, self._clock.monotonic()
-        if slot.is_final and slot.wanted == body:  # and not something newer since
+        if slot.is_final and slot.wanted == body and (body is None or slot.shown == body):  # and nothing newer since
             self._forget(slot)
 
     def _gone(self, slot: Slot, gone: Gone) -> None:
@@ -261,7 +260,8 @@ class Outbox:
             slot.skipped = body
 
     def _failed(self, slot: Slot, body: Body | None, error: Exception) -> None:
-        slot.shown = None
+        if body is not None:
+            slot.lost(body)
         slot.failures += 1
         if slot.failures < self._pace.tries:
             slot.not_before = self._clock.monotonic() + self._pace.pause_s(slot.failures)

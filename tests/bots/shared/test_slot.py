@@ -60,6 +60,18 @@ def test_what_was_refused_is_not_tried_in_passing() -> None:
     assert slot.wanted == Body("rich", fallback=Body("poor"))
 
 
+def test_what_an_earlier_attempt_may_have_sent_is_remembered() -> None:
+    slot = Slot(A, Rank.FIRST)
+    slot.lost(A)
+    slot.lost(A)
+    slot.sent("m1", A)
+    assert slot.shown == A
+    slot.send_anew()
+    slot.lost(A)
+    slot.sent("m2", B)
+    assert slot.shown is None
+
+
 async def test_done_says_where_it_is() -> None:
     slot = Slot(A, Rank.FINAL)
     slot.ref = "m1"
