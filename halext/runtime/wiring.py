@@ -97,10 +97,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(door.aclose)
         feed = Feed()
         registry = await _registry(scope, clock, feed, stack)
-        # Entered last, so that nothing runs any more when what it uses is closed.
-        background = await stack.enter_async_context(Background())
-        background.spawn(people.run(), "token usage")
-        background.spawn(ledger.run(), "usage ledger")
+        background = await _background(people, ledger, stack)
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
@@ -134,6 +131,14 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             webhooks=Webhooks(vault, door, notifiers),
             notifiers=notifiers,
         )
+
+
+async def _background(people: People, ledger: UsageLedger, stack: AsyncExitStack) -> Background:
+    # Entered last, so that nothing runs any more when what it uses is closed.
+    background = await stack.enter_async_context(Background())
+    background.spawn(people.run(), "token usage")
+    background.spawn(ledger.run(), "usage ledger")
+    return background
 
 
 async def _tunnels(roster: TunnelStore) -> Tunnels:

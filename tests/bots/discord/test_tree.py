@@ -48,7 +48,7 @@ async def test_what_is_for_administrators_is_refused_to_others(scene: Scene) -> 
     boss = scene.newcomer("Boss")
     await scene.link(boss, Role.ADMIN)
     boss.slash("node cordon", channel=scene.room, name="mac")
-    changed = await scene.until_said("(cordoned) now")
+    changed = await scene.until_said("is cordoned now")
     assert changed.only_for is None
     boss.slash("node test", channel=scene.room, name="mac")
     await scene.until_said("first token")
