@@ -1,1 +1,1 @@
-"""The Discord door. Empty for now."""
+"""The Discord door: an unmodified library on one side, the shared part of the bots on the other."""

@@ -12,6 +12,7 @@ import pytest
 from halext.accounts.links.types import ChatAccount
 from halext.accounts.types import Caller, Role
 from halext.testing.discord import Channel, FakeDiscord, Guild, Message, Person
+from halext.testing.discordapi import interactions
 from halext_bots.discord import bot, chats
 from halext_bots.discord.service import DiscordService
 from halext_bots.shared import host, keeping
@@ -95,6 +96,7 @@ Scenes = Callable[..., Awaitable[Scene]]
 @pytest.fixture(autouse=True)
 def faster(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bot's waits are shorter, as this Discord is faster."""
+    monkeypatch.setattr(interactions, "ACK_S", 3.0 * SCALE)  # as in life: a busy computer is late soon
     monkeypatch.setattr(bot, "GUILDS_S", 0.05)
     monkeypatch.setattr(chats, "DISCORD", Pace(gap_s=1.25 / SCALE, typing_gap_s=9.0 / SCALE, retry_s=0.1))
     monkeypatch.setattr(chats, "ANSWER_S", 2.0 / SCALE)

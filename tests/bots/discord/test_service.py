@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
+import discord
 import pytest
 
 from halext.alerts.types import Alert
@@ -24,6 +26,15 @@ async def asked(scene: Scene) -> Any:
     scene.model_says(*WORDS, tokens_per_s=0.5)
     scene.ada.slash("ask", channel=scene.room, question="Go on.")
     return await scene.until_said("word3")
+
+
+def showing() -> bool:
+    """Whether an answer is being shown somewhere."""
+    return any(task.get_name().startswith("show answer") for task in asyncio.all_tasks())
+
+
+async def at_once(_bot: discord.Client, *_args: Any, **_more: Any) -> None:
+    """In place of the five seconds for which the library waits before it begins a session anew."""
 
 
 def lines(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
@@ -48,7 +59,8 @@ async def test_a_connection_that_breaks_in_mid_answer_is_resumed(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-async def test_a_session_that_is_gone_in_mid_answer_begins_anew_and_doubles_nothing(scene: Scene) -> None:
+async def test_a_session_that_is_gone_in_mid_answer_begins_anew(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discord.Client, "before_identify_hook", at_once)
     answer = await asked(scene)
     scene.discord.gateway.invalidate()
     await scene.until(lambda: scene.discord.gateway.identified == 2)
@@ -57,6 +69,20 @@ async def test_a_session_that_is_gone_in_mid_answer_begins_anew_and_doubles_noth
     await scene.until_button("Regenerate", scene.ada.chat)
     assert len(scene.said()) == 1
     assert "word79" in answer.text
+
+
+async def test_an_answer_whose_first_message_is_under_way_is_not_begun_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord.Client, "before_identify_hook", at_once)
+    scene.discord.faults.at("send_message", delay_s=8.0)
+    scene.ada.say("Are you there?", channel=scene.room, mention=True)
+    await scene.until(lambda: scene.discord.made("send_message"))
+    scene.discord.gateway.invalidate()
+    await scene.until(lambda: scene.discord.gateway.identified == 2)
+    await scene.until_button("Regenerate")
+    await scene.until(lambda: not showing())
+    assert len(scene.said()) == 1
 
 
 async def test_edits_that_are_refused_for_a_while_come_later(scene: Scene) -> None:
@@ -120,7 +146,7 @@ async def test_an_orderly_stop_in_mid_answer_is_taken_up_by_the_next_start(scene
     scene = await scenes()
     async with scene.online():
         answer = await asked(scene)
-    await scene.house.node.timeline.wait_for("done")  # while the bot is away
+    await scene.until(lambda: not showing())  # it ends while the bot is away
     assert answer.buttons == ["Stop"]
     async with scene.online():
         await scene.until(lambda: "Regenerate" in answer.buttons)

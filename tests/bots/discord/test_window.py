@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from halext.testing.discordapi import interactions
 from halext.testing.discordapi.commands import Command
 from halext_bots.discord import chats, window
 from tests.bots.discord.conftest import Scene
@@ -68,6 +69,7 @@ async def test_too_late_for_the_first_answer_the_channel_has_to_do(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chats, "ANSWER_S", 60.0)
+    monkeypatch.setattr(interactions, "ACK_S", 3.0)
     slow_lookups(scene, monkeypatch, 1.0)  # Discord waits for 0.75 s here
     scene.ada.slash("ask", channel=scene.room, question="Why?")
     answer = await scene.until_button("Regenerate")

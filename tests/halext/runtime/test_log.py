@@ -29,6 +29,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         "hx_0123456789abcdefghijABCDEFGHIJ-_xyz",
         "hxs_0123456789abcdefghijABCDEFGHIJ",
         "sk-proj-0123456789abcdef",
+        "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB",
         "123456789:AAF0123456789abcdefghijklmnopqrstuv",
         "Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmE=",
     ],
