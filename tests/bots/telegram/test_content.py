@@ -23,7 +23,8 @@ def test_the_next_step_down_has_the_same_words_buttons_and_files_without_a_look(
     file, button = File("a.txt", b"a"), Button("Why", "why 1")
     below = of_telegram(content(BOLD, [button], [file], 7)).fallback
     assert below == content(Formatted("hello"), [button], [file])
-    assert of_telegram(below or Body("")).reply_to == 7
+    assert below is not None
+    assert of_telegram(below).reply_to == 7
     assert content(Formatted("hello")).fallback is None
 
 
