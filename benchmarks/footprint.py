@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -46,27 +46,19 @@ def memory(pid: int) -> tuple[float, float]:
 @contextmanager
 def platforms() -> Iterator[dict[str, str]]:
     """A fake Discord and a fake Telegram in processes of their own; the settings that lead to them."""
-    with ExitStack() as stack:
-        discord = stack.enter_context(fake("discord", 4))
-        telegram = stack.enter_context(fake("telegram", 4))
-        yield {
-            "HALEXT_DISCORD_TOKEN": discord["token"],
-            "HALEXT_DISCORD_API_BASE": discord["api_base"],
-            "HALEXT_DISCORD_GATEWAY": discord["gateway_url"],
-            "HALEXT_TELEGRAM_TOKEN": telegram["token"],
-            "HALEXT_TELEGRAM_API_BASE": telegram["url"],
-        }
+    with fake("discord", 3) as discord, fake("telegram", 2) as telegram:
+        yield discord | telegram
 
 
 @contextmanager
-def fake(name: str, lines: int) -> Iterator[dict[str, str]]:
-    """One of the fakes; what it prints about itself: its URL, and `name = value` in each further line."""
+def fake(name: str, settings: int) -> Iterator[dict[str, str]]:
+    """One of the fakes; the settings that it prints, so many lines of them behind its URL."""
     command = [sys.executable, "-u", "-m", f"halext.testing.{name}", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        url, *rest = (process.stdout.readline().strip() for _ in range(lines))
-        yield {"url": url} | dict(line.split(" = ", 1) for line in rest)
+        _url, *lines = (process.stdout.readline().strip() for _ in range(1 + settings))
+        yield dict(line.split("=", 1) for line in lines)
     finally:
         process.terminate()
         process.wait(timeout=10)

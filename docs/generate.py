@@ -14,7 +14,11 @@ import typer.main
 from pydantic_core import PydanticUndefined
 
 from halext import errors
+from halext.accounts.types import Permission
 from halext.cli.main import app
+from halext.commands.load import load
+from halext.commands.types import Option
+from halext.commands.words import usage
 from halext.runtime import verbs
 from halext.runtime.operations import OPERATIONS
 from halext.runtime.settings import PREFIX, Settings
@@ -117,6 +121,69 @@ def command_line() -> str:
     return "\n".join(lines) + "\n"
 
 
+RIGHTS = {
+    Permission.PUBLIC: ("For everyone", "Also for people whom halext does not know yet."),
+    Permission.USE: ("For people with a linked account", "Everyone has their own conversations, models and tasks."),
+    Permission.MANAGE_NODES: ("For administrators", "With the role `admin`."),
+}
+"""Who may say a command, and how the page puts it. A command with another right needs a line here."""
+
+
+def chat_commands() -> str:
+    """Every command of chats with its options."""
+    lines = [
+        "# Commands in chats",
+        NOTE,
+        "",
+        "What people can say to the bot. A command is written once and is the same on every door: a slash command with",
+        "a form, or a line that is typed, such as `/ask model=llama3.2:3b Why?`. `option=value` names a value; other",
+        "words fill what is still open, and a question or a title takes the rest of the line as it stands. Pictures",
+        "and text files may come along with a question, or be one. Buttons say commands, in the name of whoever",
+        "presses them. What models, nodes and other people write is shown as text, and is never a command.",
+        "",
+        "## Linking a chat account",
+        "",
+        "halext answers people, not chat accounts, so it has to be told once whose account it is. Get a code on the",
+        "page of your account (your name, at the top), or from whoever runs the server:",
+        "",
+        "```console",
+        "$ halext user link",
+        "```",
+        "",
+        "Send it to the bot in a direct message: `/link CODE`. From then on the conversations, tasks and rights there",
+        "are yours; the same conversation can be open in several chats and on the page. A code works once, within ten",
+        "minutes, and a new one ends the one before. A code that is sent where others read along is void. After five",
+        "wrong codes an account has to wait ten minutes. An account is one person's: who links it last has it. Links",
+        "hold the platform's number of the account, which nobody else can take over as they could a name.",
+        "",
+        "The page of your account lists what is linked and ends it at once, as does `/unlink`. On the server:",
+        "",
+        "```console",
+        "$ halext user links",
+        "```",
+    ]
+    commands = load().all()
+    for right, (title, remark) in RIGHTS.items():
+        lines += ["", f"## {title}", "", remark]
+        for command in (command for command in commands if command.permission is right):
+            lines += ["", f"### `{usage(command)}`", "", f"{command.description}."]
+            lines += ["", *map(_option, command.options)] if command.options else []
+    lines += [
+        "",
+        "## A command of your own",
+        "",
+        "A package that is installed beside halext adds commands by naming a module in the entry-point group",
+        "`halext.commands`; [an example](../examples/bot_command.py) has all that it takes. One that can't be loaded",
+        "is said in the log, and harms no other.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _option(option: Option) -> str:
+    choices = f" ({', '.join(option.choices)})" if option.choices else ""
+    return f"- `{option.name}`{'' if option.required else ', if you like'}: {option.description}{choices}."
+
+
 # The classes of typer's tree carry no types; what is used of them is what `--help` uses.
 def _commands(command: Any, title: str) -> Iterator[tuple[str, Any]]:
     children = getattr(command, "commands", None)
@@ -151,7 +218,13 @@ def _plain(text: str) -> str:
     return re.sub(r" *\[default: \(?([^)\]]*)\)?\]", r" Default: \1.", text).strip()
 
 
-PAGES = {"settings.md": settings, "errors.md": error_table, "operations.md": operations, "cli.md": command_line}
+PAGES = {
+    "settings.md": settings,
+    "errors.md": error_table,
+    "operations.md": operations,
+    "cli.md": command_line,
+    "commands.md": chat_commands,
+}
 
 
 def main() -> None:

@@ -35,7 +35,8 @@ HalextError
 │   ├── AlreadyRunning
 │   ├── PortInUse
 │   ├── SchemaMismatch
-│   └── DatabaseUnavailable
+│   ├── DatabaseUnavailable
+│   └── Stopped
 ├── VaultError
 │   ├── WrongKey
 │   └── UnknownSecret
@@ -330,6 +331,12 @@ class DatabaseUnavailable(StateError):
     retryable = True
 
 
+class Stopped(StateError):
+    """This was stopped before it was finished; run it again to go on."""
+
+    code = "stopped"
+
+
 class VaultError(HalextError):
     """A stored secret can't be used."""
 
@@ -377,3 +384,10 @@ class Internal(HalextError):
     """Something broke inside halext; the log has the details under this request's id."""
 
     code = "internal"
+
+
+def by_code(code: str | None, under: type[HalextError] = HalextError) -> type[HalextError] | None:
+    """The error of this code, for a failure that was told and not raised; None for a code that is not known here."""
+    if under.code == code:
+        return under
+    return next((found for each in under.__subclasses__() if (found := by_code(code, each))), None)

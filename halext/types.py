@@ -17,7 +17,9 @@ SecretRef = NewType("SecretRef", str)
 """The name of a secret in the vault; never the secret."""
 
 Kind = Literal["ollama", "openai", "automatic1111", "halext", "webhook"]
-"""The protocol that an endpoint speaks. `halext` is another coordinator; `webhook` takes alerts, and no node is one."""
+"""The protocol that an endpoint speaks. `halext` is another coordinator; `webhook` takes alerts, and no node is one. At
+run time it may also be the name of a kind that another package brings along; those are cast to it where they come in,
+in `halext.upstreams.kinds`."""
 Capability = Literal["chat", "embed", "vision", "tools", "thinking", "insert", "image"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]

@@ -80,6 +80,7 @@ HEAVY = {
     "telegram",
     "asyncio",
     "numpy",
+    "PIL",
 }
 
 

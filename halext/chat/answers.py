@@ -163,6 +163,22 @@ class Answers:
         async for event in _events(live, after):
             yield event
 
+    async def progress(self, caller: Caller, answer: TurnId, seen: int, wait_s: float) -> tuple[str, Turn]:
+        """The text so far, as soon as it has more than `seen` characters or the answer has ended; else after `wait_s`.
+
+        The turn says whether it has ended. Raises `NotFound`.
+        """
+        turn = await self._of(caller).turn(answer)
+        live = self._live.get(answer)
+        if live is None:
+            ended = turn if turn.outcome.state is not TurnState.RUNNING else await self._of(caller).turn(answer)
+            return ended.outcome.text, ended
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while live.size <= seen and not live.is_over:
+                    await live.changed.wait()
+        return live.text, live.ended or turn
+
     async def stop(self, caller: Caller, answer: TurnId) -> Turn:
         """End an answer; its text so far is kept. Ended ones stay as they are. Raises `NotFound`."""
         turn = await self._of(caller).turn(answer)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from contextlib import suppress
+from contextlib import aclosing
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from halext.cli import house, output
-from halext.errors import HalextError
-from halext.runtime.units import parse_picture_size, show_duration
+from halext.runtime.units import parse_picture_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +37,7 @@ def imagine(
     steps: Annotated[int, typer.Option(min=1, help="More take longer; 20 is usual.")] = 20,
     seed: Annotated[int | None, typer.Option(min=0, help="The same one makes the same picture again.")] = None,
     number: Annotated[int, typer.Option("-n", "--number", min=1, help="How many; each has the next seed.")] = 1,
+    node: Annotated[str | None, typer.Option(metavar="NODE", help="Only this node.")] = None,
     negative: Annotated[str, typer.Option(help="What it should not show.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print files and recipes as JSON.")] = False,
 ) -> None:
@@ -56,6 +55,7 @@ def imagine(
         steps=steps,
         seed=seed,
         n=number,
+        node=node,
         wait=False,
     )
     pictures = house.run(ctx, lambda control: _made(control, wish)).pictures
@@ -95,25 +95,19 @@ def _size(text: str) -> tuple[int, int]:
 
 
 async def _made(control: Control, wish: Imagine) -> ImageJob:
-    """The job at its good end. Interrupted by Ctrl-C, it is cancelled. Raises what it failed with."""
-    from halext.runtime.shapes_images import FollowImages, ImageJobRef
-    from halext.runtime.verbs.images import cancel_images, follow_images, imagine
+    """The job at its good end. Interrupted by Ctrl-C, it is stopped. Raises what it failed with."""
+    from halext.runtime.imagining import imagining, told
 
-    job = await control.call(imagine, wish)
     line = ProgressLine()
+    jobs: list[ImageJob] = []
     try:
-        while job.state in {"waiting", "running"}:
-            line.show(told(job))
-            job = await control.call(follow_images, FollowImages(id=job.id, seen=job.revision))
-    except asyncio.CancelledError:
-        with suppress(HalextError):
-            await control.call(cancel_images, ImageJobRef(job.id))
-        raise
+        async with aclosing(imagining(control, wish)) as coming:
+            async for job in coming:
+                line.show(told(job))
+                jobs[:] = [job]
     finally:
         line.clear()
-    if job.error is not None:
-        raise HalextError(job.error.message)
-    return job
+    return jobs[0]
 
 
 class ProgressLine:
@@ -131,15 +125,6 @@ class ProgressLine:
     def clear(self) -> None:
         """Leave nothing behind."""
         self.show("")
-
-
-def told(job: ImageJob) -> str:
-    """How far a job is, in words."""
-    if job.state == "waiting":
-        where = f" at {job.node}" if job.node else ""
-        return f"waiting{where}, place {job.place}" if job.place else f"waiting{where}"
-    left = f", about {show_duration(job.eta_s)} left" if job.eta_s is not None else ""
-    return f"{job.model} on {job.node}: step {job.step} of {job.of}{left}"
 
 
 def _paths(file: Path | None, pictures: Sequence[PictureInfo]) -> Iterator[Path]:

@@ -66,6 +66,20 @@ class Work(Generic[T]):
             self.future.cancel()
             asyncio.run_coroutine_threadsafe(self._ending(), self._loop)
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it has ended, after so many seconds at most; Ctrl-C comes through."""
+        left = timeout_s
+        while left > TICK_S and not futures.wait([self.future], timeout=TICK_S).done:
+            left -= TICK_S
+        return bool(futures.wait([self.future], timeout=max(0.0, min(left, TICK_S))).done)
+
+    async def await_end(self, timeout_s: float) -> bool:
+        """Whether it has ended, for callers in a loop of their own; cancelling the caller leaves the work alone."""
+        waiter, left = asyncio.wrap_future(self.future), timeout_s
+        while left > TICK_S and not (await asyncio.wait({waiter}, timeout=TICK_S))[0]:
+            left -= TICK_S
+        return bool((await asyncio.wait({waiter}, timeout=max(0.0, min(left, TICK_S))))[0])
+
     async def _ending(self) -> None:
         if self._task is None:
             self._coroutine.close()  # cancelled before its first step
@@ -122,6 +136,12 @@ class Loop:
             _result(work.future)
         finally:
             work.stop()
+
+    # --- for anyone ---
+
+    def start(self, coroutine: Coroutine[Any, Any, T], group: Group) -> Work[T]:
+        """Begin the work, and leave it to the caller to wait for it."""
+        return Work(self._loop, coroutine, group)
 
     # --- for callers in another loop ---
 

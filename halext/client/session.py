@@ -17,6 +17,7 @@ T = TypeVar("T")
 Opening = Callable[[], AbstractAsyncContextManager[Control]]
 Working = Callable[[Control], Coroutine[Any, Any, T]]
 Telling = Callable[[Control], AsyncGenerator[T, None]]
+Way = Callable[[], Coroutine[Any, Any, Control]]
 
 
 @dataclass
@@ -56,6 +57,10 @@ class Session:
         """The pieces, for callers in a loop of their own."""
         return self._loop().aiterate(self._tell(tell), self._open.tasks)
 
+    def start(self, work: Callable[[Way], Coroutine[Any, Any, T]]) -> loop.Work[T]:
+        """Work that goes on by itself until it ends or the session is closed; it opens the way when it needs it."""
+        return self._loop().start(work(self._control), self._open.tasks)
+
     def close(self) -> None:
         """End what is under way and let go of everything; a second time does nothing."""
         if self._is_in_use():
@@ -93,6 +98,11 @@ class Session:
 
     async def _close(self) -> None:
         tasks = list(self._open.tasks)
+        for task in tasks:
+            if not task.cancelling():
+                task.cancel()
+        if tasks:  # one that was interrupted just now is telling its node so
+            await asyncio.wait(tasks, timeout=loop.CLOSING_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

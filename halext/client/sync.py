@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from halext.client import verbs
 from halext.client.aio import AsyncClient
 from halext.client.asking import Options, texts_of
+from halext.client.batch import Cache, keeping
+from halext.client.comparison import Comparison
 from halext.client.conversation import Conversation
+from halext.client.image import Images
+from halext.client.items import Items
+from halext.client.job import Job
+from halext.client.kept import Conversations, Kept, conversations
 from halext.client.open import Way
+from halext.client.painting import watching, wish_of
+from halext.client.plan import plan_of
 from halext.client.reply import Reply
 from halext.client.session import Session
 from halext.client.show import showing
 from halext.client.tables import Explanation, Models, Nodes
-from halext.client.verbs import Question
+from halext.client.verbs import Tell
+from halext.runtime.imagining import imagining
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -61,11 +71,55 @@ class Client:
     ) -> Stream:
         """The answer in pieces: `for piece in hx.stream("…")`. Leaving the iteration stops the work."""
         asking = verbs.question_of(prompt, model=model, system=system, node=node, options=options)
-        return Stream(self._session, asking)
+        return Stream(self._session, lambda control, reply: verbs.answer(control, asking, reply))
 
     def chat(self, *, model: str = "", system: str = "", node: str | None = None, **options: Unpack[Options]) -> Chat:
         """A conversation; it is called with the next question, and `fork` begins another one from there."""
         return Chat(self._session, model=model, system=system, node=node, options=options)
+
+    def conversation(self, number: int | None = None, *, model: str = "", system: str = "") -> KeptChat:
+        """A conversation that the server keeps, the same as on the page and in chats; without a number a new one.
+
+        It is called with the next question. `model` is for the questions from now on, `system` for a new one.
+        """
+        return KeptChat(self._session, number, model=model, system=system)
+
+    def map(
+        self,
+        items: Iterable[Any],
+        prompt: str,
+        *,
+        model: str = "",
+        schema: Any = None,
+        system: str = "",
+        job: str | None = None,
+        cache: Cache = "read",
+        folder: str | Path | None = None,
+        node: str | None = None,
+        progress: bool | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        """The same question about many items, begun at once and shared among the nodes: a job that is not waited for.
+
+        `prompt` has `{}` where the item belongs, or `{name}` for a field of items that are mappings or a frame's rows.
+        With `schema` (a JSON schema, a dataclass, a TypedDict or a pydantic model) answers become values of that form.
+        A `job` with a name goes on where it was when it is run again, and asks again only what failed or is missing;
+        without a name answers that are known from before are taken too, unless `cache` says otherwise: "read",
+        "refresh" asks everything anew, "off" keeps nothing. `folder` is where answers are kept, by default in halext's
+        data directory; `progress=False` hides the bar. Raises `InvalidInput` for what can't be carried out.
+        """
+        plan = plan_of(prompt, model=model, system=system, node=node, schema=schema, options=options)
+        return Job(self._session, plan, Items(items), keeping(job, folder, cache), progress=progress)
+
+    def compare(
+        self, prompt: str, *, models: Sequence[str], system: str = "", **options: Unpack[Options]
+    ) -> Comparison:
+        """The same question to several models at once, side by side, with where and how fast each was answered.
+
+        A model that fails has its error in its place; nothing is raised for it.
+        """
+        questions = verbs.questions_of(prompt, models, system=system, options=options)
+        return self._session.run(lambda control: verbs.compare(control, questions))
 
     def embed(
         self,
@@ -83,6 +137,32 @@ class Client:
         wish = verbs.Embedding(texts_of(texts), model, node, dimensions, normalize)
         return self._session.run(lambda control: verbs.embed(control, wish))
 
+    def imagine(
+        self,
+        prompt: str,
+        *,
+        n: int = 1,
+        seed: int | None = None,
+        size: tuple[int, int] = (512, 512),
+        model: str = "",
+        negative: str = "",
+        steps: int = 20,
+        cfg: float = 7.0,
+        sampler: str = "",
+        node: str | None = None,
+        stream: bool | None = None,
+    ) -> Images:
+        """Pictures of what `prompt` says; `size` is width and height, and each of the `n` has a seed one higher.
+
+        Without `model` by one that is in memory. How far they are is shown in a notebook, elsewhere with `stream=True`;
+        `stream=False` keeps it quiet. Interrupted, it stops the job at its node.
+        """
+        wish = wish_of(prompt, n, seed, size, model, negative, steps, cfg, sampler, node)
+        with watching(stream) as watch:
+            for job in self._session.iterate(lambda control: imagining(control, wish)):
+                watch.see(job)
+            return watch.images()
+
     def explain(self, prompt: str, *, model: str = "", node: str | None = None) -> Explanation:
         """Where this question would go now, and why; nothing is sent to a node."""
         return self._session.run(lambda control: verbs.explain(control, prompt, model, node))
@@ -91,6 +171,11 @@ class Client:
     def nodes(self) -> Nodes:
         """All nodes and how they are."""
         return self._session.run(verbs.nodes)
+
+    @property
+    def conversations(self) -> Conversations:
+        """The conversations that the server keeps for the caller, the latest first."""
+        return self._session.run(conversations)
 
     @property
     def models(self) -> Models:
@@ -121,16 +206,16 @@ class Client:
 class Stream:
     """An answer in pieces of text. Nothing is sent before the first piece is asked for; it can be read once."""
 
-    def __init__(self, session: Session, question: Question, then: Callable[[Reply], None] | None = None) -> None:
+    def __init__(self, session: Session, tell: Tell, then: Callable[[Reply], None] | None = None) -> None:
         self.reply = Reply()
         """Everything about the answer; grows with it."""
         self._session = session
-        self._question = question
+        self._tell = tell
         self._then = then
 
     def __iter__(self) -> Iterator[str]:
         self.reply.begin()
-        yield from self._session.iterate(lambda control: verbs.answer(control, self._question, self.reply))
+        yield from self._session.iterate(lambda control: self._tell(control, self.reply))
         if self._then is not None:
             self._then(self.reply)
 
@@ -158,4 +243,33 @@ class Chat(Conversation):
     def stream(self, text: str, **options: Unpack[Options]) -> Stream:
         """The next answer in pieces; it becomes a turn when it is whole."""
         asking, asked = self._ask(text, options)
-        return Stream(self._session, asking, lambda reply: self._answered(asked, reply))
+        return Stream(
+            self._session,
+            lambda control, reply: verbs.answer(control, asking, reply),
+            lambda reply: self._answered(asked, reply),
+        )
+
+
+class KeptChat(Kept):
+    """A conversation that the server keeps. `chat("…")` gives the next answer."""
+
+    def __init__(self, session: Session, number: int | None, *, model: str, system: str) -> None:
+        super().__init__(number, model=model, system=system)
+        self._session = session
+
+    def __call__(self, text: str, *, stream: bool | None = None) -> Reply:
+        """The answer to the next question; shown as `ask` shows it."""
+        coming = self.stream(text)
+        with showing(stream, coming.reply) as show:
+            for piece in coming:
+                show.piece(piece)
+        return coming.reply
+
+    def stream(self, text: str) -> Stream:
+        """The next answer in pieces."""
+        return Stream(self._session, lambda control, reply: self.tell(control, text, reply))
+
+    def refresh(self) -> Self:
+        """Read anew what was said, here and elsewhere. Raises `NotFound`."""
+        self._session.run(self.look)
+        return self

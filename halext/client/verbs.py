@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from halext.client.asking import Options, chat_request, opening, question
+from halext.client.comparison import Comparison
 from halext.client.reply import Reply
 from halext.client.tables import Explanation, Models, Nodes
-from halext.errors import MissingExtra
+from halext.errors import HalextError, InvalidInput, MissingExtra
 from halext.messages import ChatRequest, EmbedRequest
 from halext.runtime.control import Control
 from halext.runtime.shapes import Explain, Nothing
@@ -27,6 +28,10 @@ BATCH = 64
 BATCHES_AT_ONCE = 8
 
 
+Tell = Callable[[Control, Reply], AsyncGenerator[str, None]]
+"""Asks for an answer: its pieces, and everything about it in the reply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request and where to send it."""
@@ -39,6 +44,13 @@ def question_of(prompt: str, *, model: str, system: str, node: str | None, optio
     """A single question."""
     request = chat_request(model, (*opening(system), question(prompt, options)), options)
     return Question(request, NodeName(node) if node else None)
+
+
+def questions_of(prompt: str, models: Sequence[str], *, system: str, options: Options) -> dict[str, Question]:
+    """The same question to each of the models. Raises `InvalidInput` when none is named."""
+    if isinstance(models, str) or not models:
+        raise InvalidInput("compare takes a list of models.")
+    return {model: question_of(prompt, model=model, system=system, node=None, options=options) for model in models}
 
 
 async def answer(control: Control, question: Question, reply: Reply) -> AsyncGenerator[str, None]:
@@ -55,6 +67,23 @@ async def answer(control: Control, question: Question, reply: Reply) -> AsyncGen
         raise
     finally:
         reply.end(coming.info, failure)
+
+
+async def compare(control: Control, questions: Mapping[str, Question]) -> Comparison:
+    """All answers at once, each by its model; a failure stands where its answer would."""
+
+    async def one(question: Question) -> Reply | HalextError:
+        reply = Reply()
+        try:
+            async for _ in answer(control, question, reply):
+                pass
+        except HalextError as error:
+            return error
+        return reply
+
+    async with asyncio.TaskGroup() as group:
+        tasks = {model: group.create_task(one(question)) for model, question in questions.items()}
+    return Comparison({model: task.result() for model, task in tasks.items()})
 
 
 async def nodes(control: Control) -> Nodes:

@@ -31,7 +31,7 @@ async def nodes(app: App, said: Said) -> Reply:
     found = await node_verbs.list_nodes(app, said.caller, Nothing())
     if not found:
         return Text("There is no node yet; an administrator adds one with `halext node add`.", is_quiet=True)
-    rows = [(node.name, _status(node), _load(node), _warm(node)) for node in found]
+    rows = [(node.name, node.status, _load(node), _warm(node)) for node in found]
     return Text(words.table(["node", "status", "busy", "in memory"], rows), is_quiet=True)
 
 
@@ -87,11 +87,7 @@ def _report(report: TrialReport) -> str:
 
 
 def _changed(node: NodeInfo) -> Text:
-    return Text(f"{words.code(node.name)} is {words.plain(_status(node))} now.")
-
-
-def _status(node: NodeInfo) -> str:
-    return node.status if node.cordon == "open" else f"{node.status} ({node.cordon})"
+    return Text(f"{words.code(node.name)} is {words.plain(node.status)} now.")
 
 
 def _load(node: NodeInfo) -> str:

@@ -23,7 +23,7 @@ from halext.nodes import policy as health
 from halext.nodes.policy import lookup_name
 from halext.nodes.types import EndpointState
 from halext.pictures import Recipe
-from halext.types import EndpointId
+from halext.types import EndpointId, NodeName
 from halext.upstream import Endpoint, ModelInfo
 
 ANY = frozenset({"", "auto"})
@@ -108,12 +108,13 @@ def nobody(
     field: Field,
     tried: Mapping[EndpointId, str],
     model: str,
+    only: NodeName | None,
     *,
     now: float,
 ) -> HalextError:
-    """The error for a wish that no endpoint can take; `states` are those that make pictures."""
+    """The error for a wish that no endpoint can take; `states` are those that make pictures, `only` on its node."""
     if not states:
-        return NoNodeMakesPictures()
+        return NoNodeMakesPictures(f"The node {only} makes no pictures." if only else None)
     if has_model and lookup_name(model) not in ANY:
         told = _named([f"{entry.node}: {entry.reason}" for entry in field.rejected])
         return NoNodeHasModel(f"No node that has {model!r} makes pictures now ({told}).")
@@ -149,8 +150,14 @@ def final(error: UpstreamError, endpoint: Endpoint, *, started: bool) -> Upstrea
     return Interrupted(message, node=endpoint.node, endpoint=endpoint.id, began=True)
 
 
-def places(lanes: Sequence[str]) -> list[int]:
-    """The place in line of each who waits, in order of arrival: those before that may want the same endpoint, and 1."""
-    return [
-        1 + sum(lane in ANY or other in ANY or other == lane for other in lanes[:at]) for at, lane in enumerate(lanes)
-    ]
+def places(wishes: Sequence[tuple[str, NodeName | None]]) -> list[int]:
+    """The place in line of each who waits, by model and node, in order of arrival: those before and 1.
+
+    Only those count that may want the same endpoint.
+    """
+    return [1 + sum(_may_meet(wish, other) for other in wishes[:at]) for at, wish in enumerate(wishes)]
+
+
+def _may_meet(one: tuple[str, NodeName | None], other: tuple[str, NodeName | None]) -> bool:
+    same_model = one[0] in ANY or other[0] in ANY or one[0] == other[0]
+    return same_model and (one[1] is None or other[1] is None or one[1] == other[1])

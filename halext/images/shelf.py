@@ -11,7 +11,7 @@ from halext.errors import NotFound
 from halext.gateway.types import Record
 from halext.images.types import Job
 from halext.nodes.policy import lookup_name
-from halext.types import Clock, EndpointId, ModelName, RequestId
+from halext.types import Clock, EndpointId, ModelName, NodeName, RequestId
 from halext.upstream import Endpoint, Painter
 
 KEPT_S = 600.0
@@ -40,6 +40,8 @@ class Entry:
     record: Record
     began: float
     """By the monotonic clock, as `ended`."""
+    only: NodeName | None = None
+    """The node that its caller insists on."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     site: Site | None = None
@@ -55,9 +57,14 @@ class Entry:
     ended: float | None = None
 
     @property
+    def wants(self) -> tuple[str, NodeName | None]:
+        """Its model and its node, either of which may be open."""
+        return lookup_name(self.job.wish.model), self.only
+
+    @property
     def lane(self) -> str:
-        """Those who want the same model wait behind each other."""
-        return lookup_name(self.job.wish.model)
+        """Those who want the same wait behind each other."""
+        return f"{lookup_name(self.job.wish.model)}@{self.only or ''}"
 
     @property
     def size(self) -> int:

@@ -32,7 +32,7 @@ from halext.images.stopper import Stopper
 from halext.images.types import CancelOutcome, Job, JobState
 from halext.nodes.registry import Registry
 from halext.pictures import Picture, Progress, Recipe, Started, Step, Waiting
-from halext.types import Clock, EndpointId, Kind, RequestId
+from halext.types import Clock, EndpointId, Kind, NodeName, RequestId
 from halext.upstream import Endpoint, Painter
 
 MOST_WAITING = 64
@@ -86,16 +86,16 @@ class Studio:
 
     # --- what doors call ---
 
-    def begin(self, caller: Caller, wish: Recipe, job: RequestId | None = None) -> Job:
-        """A new job, which runs whoever looks on; `job` is the name it gets, where it has one already.
+    def begin(self, caller: Caller, wish: Recipe, job: RequestId | None = None, *, node: NodeName | None = None) -> Job:
+        """A new job, which runs whoever looks on; only on `node`, if one is named. `job` is its id, if it has one.
 
         Raises `InvalidInput` for a wish that can't be made, `AllBusy` when too many wait, and `NoNodeMakesPictures`,
-        `NoNodeHasModel` or `UnknownModel` when nobody could make it now.
+        `NoNodeHasModel`, `UnknownModel` or `UnknownNode` when nobody could make it now.
         """
         policy.check(wish)
         name, now = job or self._new_id(), self._clock.now()
         record = Record(id=name, caller=caller, model=wish.model, started_at=now, kind="image")
-        entry = Entry(Job(name, caller, wish, now), record, self._clock.monotonic())
+        entry = Entry(Job(name, caller, wish, now), record, self._clock.monotonic(), node)
         self._open(entry)
         if len(self._shelf.in_line()) >= MOST_WAITING:
             raise AllBusy(f"{MOST_WAITING} jobs for pictures are waiting already; try again later.")
@@ -133,9 +133,11 @@ class Studio:
             raise found.error
         return found
 
-    async def make(self, caller: Caller, wish: Recipe, job: RequestId | None = None) -> Job:
+    async def make(
+        self, caller: Caller, wish: Recipe, job: RequestId | None = None, *, node: NodeName | None = None
+    ) -> Job:
         """`begin` and `finished` in one; nobody works on for a caller who has left."""
-        begun = self.begin(caller, wish, job)
+        begun = self.begin(caller, wish, job, node=node)
         try:
             return await self.finished(caller, begun.id)
         except asyncio.CancelledError:
@@ -211,12 +213,15 @@ class Studio:
 
     def _open(self, entry: Entry) -> Serving:
         """The endpoints that may be asked; at least one, or the error that says why there is none."""
-        now, model = self._clock.now(), entry.job.wish.model
-        states = [state for state in self._registry.states() if state.endpoint.kind in self._painters]
+        now, model, only = self._clock.now(), entry.job.wish.model, entry.only
+        if only is not None:
+            self._registry.node(only)
+        painting = (state for state in self._registry.states() if state.endpoint.kind in self._painters)
+        states = [state for state in painting if only in {None, state.node.name}]
         has_model = policy.serving(states, model)
         found = field_for(has_model, now=now, tried=entry.tried, only=None)
         if not found.open:
-            raise policy.nobody(states, has_model, found, entry.tried, model, now=now)
+            raise policy.nobody(states, has_model, found, entry.tried, model, only, now=now)
         return found.open
 
     async def _paint(self, entry: Entry, site: Site) -> tuple[Picture, ...]:
@@ -302,7 +307,7 @@ class Studio:
     def _tell_places(self) -> None:
         """Everyone in our line hears their place."""
         waiting = self._shelf.in_line()
-        for entry, place in zip(waiting, policy.places([entry.lane for entry in waiting]), strict=True):
+        for entry, place in zip(waiting, policy.places([entry.wants for entry in waiting]), strict=True):
             entry.change(place=place, state=JobState.WAITING)
 
     def _end(

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from halext.accounts.types import LOCAL
-from halext.errors import InvalidInput, NoNodeOnline, UpstreamError
+from halext.errors import InvalidInput, NoNodeOnline, NotOffered, UpstreamError
 from halext.events import Event
 from halext.gateway.dispatch import Gateway, Options
 from halext.gateway.types import Ask
@@ -250,8 +250,7 @@ class Looker:
             await done.wait()
 
     def _knows(self, can: Capability | None) -> bool:
-        sightings = (state.sighting for state in self._fleet.registry.states())
-        models = (model for sighting in sightings if sighting for model in sighting.models)
+        models = self._fleet.registry.known_models()
         return any(can is None or can in model.capabilities for model in models)
 
     async def _look(self, done: asyncio.Event, max_age_s: float) -> None:
@@ -292,7 +291,9 @@ class FleetControl(LocalControl):
         self._looker = looker
 
     async def call(self, operation: Operation[P, R], params: P) -> R:
-        """Run the verb here."""
+        """Run the verb here. Raises `NotOffered` for what takes a halext with people and a database."""
+        if operation.needs_house:
+            raise NotOffered("That takes a halext server: halext.connect('https://ai.example.org', token='hx_…').")
         if operation.path == IMAGES:
             await self._looker.fresh(MAX_AGE_S, "image")
         elif not operation.path.startswith(IMAGES):  # a job under way knows its node; to stop it nobody should wait

@@ -38,6 +38,8 @@ class Operation(Generic[P, R]):
     """The type of the answer, as msgspec reads it."""
     summary: str
     verb: Callable[[Any, Caller, P], Awaitable[R]]
+    needs_house: bool
+    """Whether it needs people and a database, which a fleet that the library opens by itself does not have."""
 
     async def __call__(self, app: object, caller: Caller, params: P) -> R:
         """Run it for this caller. Raises `Forbidden` without the right, and whatever the verb raises."""
@@ -62,6 +64,7 @@ def operation(
             result=hints["return"],
             summary=(verb.__doc__ or verb.__name__).strip().splitlines()[0],
             verb=verb,
+            needs_house=next(iter(hints.values())).__name__ == "App",
         )
         OPERATIONS.append(entry)
         return entry

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,9 +41,16 @@ def load(name: str) -> Service:
     if not points:
         raise InvalidSetting(f"There is no part called {name!r}; there are: {', '.join(known())}.")
     (point, *_) = points
-    try:
+    with pip_line(name):
         service: Service = point.load()()
+    return service
+
+
+@contextmanager
+def pip_line(name: str) -> Iterator[None]:
+    """Around imports for a part of `halext up`: a missing library becomes a `MissingExtra` that says what to do."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         message = f"The part {name!r} needs more libraries ({error.name}): pip install 'halext[{name}]'"
         raise MissingExtra(message) from error
-    return service

@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     )
     discord_guilds: Names = Field(
         default=(),
-        description="Comma list of Discord server ids that get the commands at once; empty: all, in an hour.",
+        description="Comma list of Discord server ids; only these are offered the commands. Empty: all servers.",
     )
     discord_alert_channel: int | None = Field(
         default=None, gt=0, description="The id of the Discord channel that is told when a node is offline."

@@ -47,6 +47,14 @@ class AnswerRef(Params, frozen=True):
     id: int
 
 
+class AnswerAfter(Params, frozen=True, kw_only=True):
+    """How an answer is, as soon as it has more than `seen` characters, has ended, or `wait_s` (20 at most) are over."""
+
+    id: int
+    seen: int = 0
+    wait_s: float = 10.0
+
+
 class ConversationInfo(Struct, frozen=True):
     """A conversation."""
 
@@ -90,3 +98,10 @@ class Conversation(Struct, frozen=True):
 
     info: ConversationInfo
     turns: list[TurnInfo]
+
+
+class AnswerNow(Struct, frozen=True):
+    """What an answer has beyond the characters that were seen, and its turn, whose text is left out."""
+
+    more: str
+    turn: TurnInfo

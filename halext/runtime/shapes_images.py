@@ -22,6 +22,8 @@ class Imagine(Params, frozen=True):
     sampler: str = ""
     seed: int | None = None
     n: int = 1
+    node: str | None = None
+    """Only this one."""
     wait: bool = True
     """Answer when the pictures are there; else at once, with the job's id to ask again with."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
-from halext.errors import PortInUse
+from halext.errors import MissingExtra, PortInUse
 from halext.runtime import hostkey
 from halext.runtime.app import App
-from halext.tunnel.server import listening
+from halext.runtime.service import pip_line
 
 RETRY_S = 30.0
 """How long to wait for a port that another program has; everything else works meanwhile."""
@@ -29,6 +30,12 @@ class TunnelService:
             ready("no port is open; `halext node join NAME` opens one")
             await app.tunnels.wanted.wait()
             ready = _log.info
+        try:
+            listening = await asyncio.to_thread(_listening)
+        except MissingExtra as error:
+            ready(f"off: {error.message}")
+            await asyncio.Event().wait()
+            return
         key = hostkey.load(app.settings)
         while True:
             try:
@@ -46,3 +53,10 @@ class TunnelService:
                 ready(f"not yet: {error.message}")
                 ready = _log.info
                 await app.clock.sleep(RETRY_S)
+
+
+def _listening() -> Callable[..., AbstractAsyncContextManager[int]]:
+    """The ssh server, whose library takes 17 MB and a second: only those who use it load it. Raises `MissingExtra`."""
+    with pip_line("tunnel"):
+        from halext.tunnel.server import listening
+    return listening

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 
 from halext._version import __version__
-from halext.errors import HalextError
+from halext.errors import HalextError, MissingExtra
 from halext.hosts.llama import BuiltinModel
 from halext.runtime import builtin, schedule, service
 from halext.runtime.app import App
@@ -38,7 +38,7 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
 
     `say` gets the lines that the owner reads. Raises the `HalextError` that kept a part from running.
     """
-    services = [service.load(name) for name in parts or service.known()]
+    services = _parts(parts, say)
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings))
         app.local_token = secrets.token_urlsafe(32)
@@ -49,6 +49,23 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         await app.answers.recover(app.people.caller_of)
         await _serve(app, services, say)
         say("halext has stopped.")
+
+
+def _parts(named: Sequence[str], say: Say) -> list[service.Service]:
+    """The parts that are named; or all, where one whose libraries are not installed is merely off."""
+    if named:
+        return [service.load(name) for name in named]
+    found: list[service.Service] = []
+    missing: MissingExtra | None = None
+    for name in service.known():
+        try:
+            found.append(service.load(name))
+        except MissingExtra as error:
+            missing = error
+            say(f"  {name:<12}off: {error.message}")
+    if not found and missing is not None:
+        raise missing
+    return found
 
 
 async def _first_look(app: App, model: BuiltinModel | None) -> None:

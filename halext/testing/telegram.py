@@ -213,8 +213,8 @@ async def _serve(port: int, scale: float) -> None:
             loop.add_signal_handler(number, stop.set)
     async with FakeTelegram(port=port, scale=scale) as telegram:
         print(telegram.url)  # noqa: T201 - scripts read the address from the first line
-        for name in ("token", "base_url", "file_url"):
-            print(f"{name} = {getattr(telegram, name)}", flush=True)  # noqa: T201
+        print(f"HALEXT_TELEGRAM_TOKEN={telegram.token}")  # noqa: T201
+        print(f"HALEXT_TELEGRAM_API_BASE={telegram.url}", flush=True)  # noqa: T201
         await stop.wait()
 
 

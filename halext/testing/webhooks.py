@@ -197,7 +197,7 @@ class FakeWebhooks:
 
 def read_slack(text: str, *, is_plain: bool) -> tuple[str, list[str]]:
     """What people read, and what in it was more than text."""
-    signs = re.findall(r"<[^>]*>|&(?!amp;|lt;|gt;)", text)
+    signs = re.findall(r"<[^<>]*>|[<>]|&(?!amp;|lt;|gt;)", text)
     signs += _LINK.findall(text)
     signs += [] if is_plain else re.findall(r"[*_~`]", text)
     return html.unescape(text).replace(_INVISIBLE, ""), signs

@@ -71,7 +71,7 @@ def is_allowed(kind: Kind, method: str, path: str) -> bool:
     """Whether halext may send this to a server of this kind."""
     if kind == "webhook":
         return _HOOK.fullmatch(f"{method} {path}") is not None
-    if (method, path) in ALLOWED[kind]:
+    if (method, path) in ALLOWED.get(kind, frozenset()):  # others say themselves what they are sent
         return True
     return kind == "halext" and method in _HX_METHODS and _HX_PATH.fullmatch(path) is not None
 

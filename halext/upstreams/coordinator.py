@@ -6,7 +6,7 @@ as what they were over there: "all busy", "quota spent", "unknown model" and the
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from halext.dialects import failures, reading
 from halext.dialects.ollama import listing
 from halext.dialects.ollama import node as ollama
-from halext.errors import HalextError
+from halext.errors import HalextError, by_code
 from halext.messages import ChatChunk, ChatRequest, EmbedReply, EmbedRequest, TextRequest
 from halext.types import Json, NodeName
 from halext.upstream import Endpoint, ModelInfo
@@ -127,15 +127,9 @@ def _named(body: bytes) -> HalextError | None:
         found = _FAILURE.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    kind = next((each for each in _tree(HalextError) if each.code == found.code), None)
+    kind = by_code(found.code)
     text = failures.said(found.error) or found.message
     return kind(text, retry_after_s=found.retry_after_s) if kind and text else None
-
-
-def _tree(kind: type[HalextError]) -> Iterator[type[HalextError]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from _tree(each)
 
 
 def _ignore(_: Extension) -> None:

@@ -21,8 +21,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from halext.errors import BadAnswer, HalextError, InvalidInput, TimedOut, Unreachable
 from halext.types import Clock, EndpointId
 from halext.upstream import Channel, Endpoint, OpenChannel, Receiver, Reveal, Via
+from halext.upstreams import custom
 from halext.upstreams.address import Place, Rule, networks, only, pinned, place, refusal, unwrapped_text
-from halext.upstreams.allowed import is_allowed, is_repeatable
+from halext.upstreams.allowed import ALLOWED, is_allowed, is_repeatable
 from halext.upstreams.channel import ChannelConnector
 from halext.upstreams.secrets import SecretHeaders
 
@@ -173,7 +174,8 @@ class Door:
 
     @asynccontextmanager
     async def _open(self, endpoint: Endpoint, call: _Call, deadlines: Deadlines) -> AsyncIterator[Stream]:
-        if not is_allowed(endpoint.kind, call.method, call.path):
+        may_send = is_allowed if endpoint.kind in ALLOWED else custom.may_send
+        if not may_send(endpoint.kind, call.method, call.path):
             path = "such a path" if endpoint.kind == "webhook" else repr(call.path)  # the path of a webhook is its key
             raise ValueError(f"halext never sends {call.method} {path} to a server of kind {endpoint.kind}")
         started = asyncio.get_running_loop().time()

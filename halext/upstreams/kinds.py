@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from http import HTTPStatus
+from typing import cast
 
 from halext.dialects import automatic1111 as web_ui
 from halext.dialects import failures
 from halext.dialects.ollama import listing as ollama_listing
 from halext.dialects.openai import listing as openai_listing
-from halext.errors import BadAnswer, UpstreamError
-from halext.types import Clock, Kind
-from halext.upstream import Driver, Drivers, Endpoint, Painter
+from halext.errors import BadAnswer, MissingExtra, Unreachable, UpstreamError
+from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
+from halext.types import Clock, Kind, ModelName
+from halext.upstream import Driver, Drivers, Endpoint, ModelDetails, Painter, Sighting
+from halext.upstreams import custom
 from halext.upstreams.automatic1111 import Automatic1111Driver, Automatic1111Painter
 from halext.upstreams.http import PROBE, Answer, Door
 from halext.upstreams.ollama import OllamaDriver
@@ -41,8 +46,14 @@ def drivers(door: Door) -> Drivers:
         "halext": ollama,
     }
 
+    @cache
     def driver_for(kind: Kind) -> Driver:
-        return made[kind]
+        if kind in made:
+            return made[kind]
+        try:
+            return custom.find(kind).driver(door)
+        except MissingExtra as error:
+            return AbsentDriver(error.message)
 
     return driver_for
 
@@ -50,6 +61,37 @@ def drivers(door: Door) -> Drivers:
 def painters(door: Door, clock: Clock) -> Mapping[Kind, Painter]:
     """One painter per kind that makes pictures, all through `door`."""
     return {"automatic1111": Automatic1111Painter(door, clock)}
+
+
+class AbsentDriver:
+    """Stands in where the package that brought a kind is gone: its nodes are shown with the reason, and never used."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def look(self, endpoint: Endpoint) -> Sighting:
+        """Fails with the reason, as everything here does."""
+        raise self._error(endpoint)
+
+    async def show(self, endpoint: Endpoint, _model: ModelName) -> ModelDetails:
+        """Fails."""
+        raise self._error(endpoint)
+
+    async def generate(self, endpoint: Endpoint, _request: TextRequest) -> AsyncGenerator[ChatChunk, None]:
+        """Fails."""
+        raise self._error(endpoint)
+        yield ChatChunk()
+
+    async def embed(self, endpoint: Endpoint, _request: EmbedRequest) -> EmbedReply:
+        """Fails."""
+        raise self._error(endpoint)
+
+    async def unload(self, endpoint: Endpoint, _model: ModelName) -> None:
+        """Fails."""
+        raise self._error(endpoint)
+
+    def _error(self, endpoint: Endpoint) -> Unreachable:
+        return Unreachable(self._reason, node=endpoint.node, endpoint=endpoint.id)
 
 
 async def detect(door: Door, endpoint: Endpoint) -> Kind:
@@ -60,7 +102,7 @@ async def detect(door: Door, endpoint: Endpoint) -> Kind:
     """
     refusal: UpstreamError | None = None
     answer: Answer | None = None
-    for kind, path in _QUESTIONS.items():
+    for kind, path in _questions():
         with naming(endpoint):
             answer = await door.request(replace(endpoint, kind=kind), "GET", path, deadlines=PROBE)
         if _is(kind, answer):
@@ -79,8 +121,20 @@ _PARSERS: Mapping[Kind, Callable[[bytes], object]] = {
 }
 
 
+def _questions() -> Iterator[tuple[Kind, str]]:
+    """Kinds from outside come first after halext: whoever brings one knows better than we do what its servers are."""
+    (first, *others) = _QUESTIONS.items()
+    yield first
+    for name in custom.names():
+        with suppress(MissingExtra):  # one that can't be loaded keeps nobody from using the others
+            yield cast("Kind", name), custom.find(name).question
+    yield from others
+
+
 def _is(kind: Kind, answer: Answer) -> bool:
     """Whether this is how a server of that kind answers its question."""
+    if kind not in _QUESTIONS:
+        return custom.find(kind).is_it(answer.status, answer.body)
     if kind == "halext":  # its own mark is on every answer, whoever asks
         return "x-halext-request" in answer.headers
     if answer.status != HTTPStatus.OK:

@@ -24,7 +24,9 @@ from typing import TypeVar
 
 import pytest
 
+from halext.testing.automatic1111 import FakeAutomatic1111
 from halext.testing.clock import ScaledClock
+from halext.testing.fake import Fake
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 
@@ -37,6 +39,8 @@ PATIENCE_S = 60
 ANSWER = ["Because", " air", " scatters", " short", " waves", " more", " than", " long", " ones", "."]
 SPEEDS = {"http://mac.local:11434": 30.0, "http://gaming-pc:11434": 75.0, "http://nas.local:11434": 5.0}
 """The computers of the pages, and how many tokens a second their model writes."""
+PAINTER = "http://gaming-pc:7860"
+"""The Stable Diffusion of the pages."""
 T = TypeVar("T")
 
 
@@ -114,7 +118,7 @@ class Scene:
 
 @contextmanager
 def computers(scale: float = 100.0) -> Iterator[dict[str, str]]:
-    """Fake Ollamas for the computers of the pages, `scale` times as fast as life: where each of them is."""
+    """Fake servers for the computers of the pages, `scale` times as fast as life: where each of them is."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -126,14 +130,14 @@ def computers(scale: float = 100.0) -> Iterator[dict[str, str]]:
         stack.callback(loop.close)
         stack.callback(thread.join, PATIENCE_S)
         stack.callback(loop.call_soon_threadsafe, loop.stop)
-        places = {}
+        fakes: dict[str, Fake] = {PAINTER: FakeAutomatic1111(clock=ScaledClock(scale=scale))}
         for written, speed in SPEEDS.items():
             model = FakeModel("llama3.2:3b", script=ANSWER, tokens_per_s=speed)
-            fake = FakeOllama([model], keep_alive_s=1e7, clock=ScaledClock(scale=scale))
+            fakes[written] = FakeOllama([model], keep_alive_s=1e7, clock=ScaledClock(scale=scale))
+        for fake in fakes.values():
             there(fake.start())
             stack.callback(lambda closing: there(closing.close()), fake)
-            places[written] = fake.url
-        yield places
+        yield {written: fake.url for written, fake in fakes.items()}
 
 
 @contextmanager
@@ -158,12 +162,16 @@ def halext_up(home: Path, environment: dict[str, str], *arguments: str) -> Itera
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """This process's environment in another home, without settings of halext and with its commands at hand."""
+    """This process's environment in another home, without settings of halext and with its commands at hand.
+
+    The pages' token of a bot is no real one, and the real Discord shall not be asked about it.
+    """
     ours = ("HALEXT_", "CREDENTIALS_", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     tunnel = {"HALEXT_TUNNEL_HOST": "127.0.0.1", "HALEXT_TUNNEL_PORT": free_port()}
-    return kept | tunnel | {"HOME": str(home), "PATH": path, "HALEXT_DATA_DIR": str(home / "data")}
+    nowhere = {"HALEXT_DISCORD_API_BASE": "http://127.0.0.1:9/api", "HALEXT_DISCORD_GATEWAY": "ws://127.0.0.1:9"}
+    return kept | tunnel | nowhere | {"HOME": str(home), "PATH": path, "HALEXT_DATA_DIR": str(home / "data")}
 
 
 def free_port() -> str:

@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+from halext.commands import words
+from halext.commands.load import load
+
 from .conftest import PAGES, ROOT
 
 GENERATED = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
@@ -19,6 +22,15 @@ GENERATED = runpy.run_path(str(ROOT / "docs" / "generate.py"))["PAGES"]
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     """All settings, errors, operations and commands are in these pages."""
     assert (ROOT / "docs" / name).read_text() == GENERATED[name](), "run python docs/generate.py"
+
+
+def test_every_command_of_chats_is_described_and_none_is_invented() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    described = dict(re.findall(r"^### `/([a-z ]+[a-z])\b[^`]*`\n\n(.*)\.$", page, re.MULTILINE))
+    assert described == {command.name: command.description for command in load().all()}
+    for command in load().all():
+        (section,) = re.findall(rf"^### `{re.escape(words.usage(command))}`\n([^#]*)", page, re.MULTILINE)
+        assert re.findall(r"^- `(\w+)`", section, re.MULTILINE) == [option.name for option in command.options]
 
 
 SERVED = """

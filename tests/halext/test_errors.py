@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from halext.errors import AllBusy, HalextError, Unreachable, UpstreamError
+from halext.errors import AllBusy, HalextError, Unreachable, UpstreamError, by_code
 
 
 def test_the_class_is_the_message_until_something_better_is_known() -> None:
@@ -20,3 +20,11 @@ def test_an_upstreams_failure_says_where() -> None:
 @pytest.mark.parametrize(("kind", "retryable"), [(HalextError, False), (AllBusy, True), (Unreachable, True)])
 def test_who_may_try_again(kind: type[HalextError], retryable: bool) -> None:
     assert kind().retryable is retryable
+
+
+def test_every_error_is_found_by_its_code() -> None:
+    assert by_code("all_busy") is AllBusy
+    assert by_code("error") is HalextError
+    assert by_code("upstream") is UpstreamError
+    assert by_code("of_the_future") is None
+    assert by_code(None) is None

@@ -81,14 +81,19 @@ Up = Callable[..., House]
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    """`up(*arguments, data=…)`: a halext that is ready; all of them are gone at the end of the test."""
+    """`up(*arguments, data=…, HALEXT_…=…)`: a halext that is ready; all of them are gone at the end of the test."""
     houses: list[House] = []
 
-    def start(*arguments: str, data: Path | None = None) -> House:
+    def start(*arguments: str, data: Path | None = None, **settings: str) -> House:
         data = data or tmp_path / "data"
         command = [sys.executable, "-m", "halext", "--data", str(data), "up", "--port", "0", *arguments]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd=tmp_path
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(**settings),
+            cwd=tmp_path,
         )
         house = House(process, data)
         houses.append(house)

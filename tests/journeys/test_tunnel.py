@@ -162,7 +162,7 @@ def test_with_the_programs_alone(
         fake = FakeOllama([FakeModel(MODEL, script=WORDS)], keep_alive_s=1e7)
         runner.run(fake.start())
         with pasted(line["unix"], tmp_path / "home", fake):
-            listed = runner.run(asyncio.to_thread(_until_healthy, halext, house.data))
+            listed = runner.run(asyncio.to_thread(until_healthy, halext, house.data))
             assert listed[0]["endpoints"][0]["via"] == "tunnel"
             answer = runner.run(asyncio.to_thread(halext, "ask", "go", "--node", "mac", data=house.data))
             assert "".join(WORDS).strip() in answer.stdout
@@ -172,12 +172,14 @@ def test_with_the_programs_alone(
         runner.run(fake.close())
 
 
-def _until_healthy(halext: Callable[..., subprocess.CompletedProcess[str]], data: Path) -> list[dict[str, Any]]:
-    """The list of nodes once the first one is healthy; each look is a program that takes a while."""
+def until_healthy(
+    halext: Callable[..., subprocess.CompletedProcess[str]], data: Path, name: str = "mac"
+) -> list[dict[str, Any]]:
+    """The list of nodes once this one is healthy; each look is a program that takes a while."""
     deadline = time.monotonic() + PATIENCE_S
     listed: list[dict[str, Any]] = []
     while time.monotonic() < deadline:
         listed = json.loads(halext("node", "list", "--json", data=data).stdout)
-        if listed and listed[0]["status"] == "healthy":
+        if any(node["name"] == name and node["status"] == "healthy" for node in listed):
             return listed
     raise TimeoutError(listed)

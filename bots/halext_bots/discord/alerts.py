@@ -5,10 +5,14 @@ from __future__ import annotations
 import discord
 
 from halext.alerts.types import Alert
+from halext.commands import words
 from halext.errors import NotFound
-from halext_bots.discord.chat import NOBODY, NOT_FOUND
-from halext_bots.discord.failures import FAILURES, TOO_OLD_TO_EDIT, translated
+from halext_bots.discord.content import NOBODY
+from halext_bots.discord.failures import FAILURES, NOT_FOUND, TOO_OLD_TO_EDIT, translated
 from halext_bots.discord.markdown import plain
+
+TITLE_MAX, TEXT_MAX = 150, 800
+"""Characters before anything is escaped, which doubles them at most: a message has 2,000."""
 
 
 class AlertChannel:
@@ -42,4 +46,5 @@ class AlertChannel:
 def told_as(alert: Alert) -> str:
     """The alert as a message: a bold title, and what there is to say below."""
     mark = "✅" if alert.is_over else "🔴"
-    return f"{mark} **{plain(alert.title)}**\n{plain(alert.text)}"
+    title, text = words.shortened(alert.title, TITLE_MAX), words.shortened(alert.text, TEXT_MAX)
+    return f"{mark} **{plain(title)}**\n{plain(text)}"

@@ -2,106 +2,88 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import discord
 
-from halext_bots.discord.content import Content, of_discord
-from halext_bots.discord.failures import EXPIRED_TOKEN, FAILURES, TOO_OLD_TO_EDIT, UNKNOWN_INTERACTION, translated
-from halext_bots.shared.transport import Body, Flooded, Gone, Refused
-
-NOBODY = discord.AllowedMentions.none()
-NOT_FOUND, FORBIDDEN, BAD_REQUEST, TOO_MANY = 404, 403, 400, 429
+from halext_bots.discord.content import NOBODY, PREFIX, Content, of_discord
+from halext_bots.discord.failures import FAILURES, for_outbox, is_out_of_reach
+from halext_bots.shared.transport import Body
 
 
 class DiscordChat:
-    """Sends, edits and takes away. Fulfils `outbox.Chat`."""
+    """Sends, edits and takes away. Fulfils `transport.Chat`."""
 
     def __init__(self, client: discord.Client, channel_id: int) -> None:
         self._channel = client.get_partial_messageable(channel_id)
 
     async def send(self, body: Body, *, key: str) -> str:
         """Post it; the message's id. Discord knows the key, so that a repeat after a lost answer is seen once."""
+
+        async def by_channel(made: Content, reference: discord.MessageReference | None) -> str:
+            return await self._send(made, key, reference)
+
         made = of_discord(body)
         try:
-            if made.interaction is not None and (ref := await self._respond(made.interaction, made)) is not None:
-                return ref
-            return str((await self._send(made, key)).id)
+            return await (made.spot.send(made, by_channel) if made.spot else by_channel(made, None))
         except FAILURES as error:
-            raise _failure(error) from None
+            raise for_outbox(error) from None
 
     async def edit(self, ref: str, body: Body) -> None:
         """Write over a message."""
-        message, made = self._channel.get_partial_message(int(ref)), of_discord(body)
+        made = of_discord(body)
         try:
-            await message.edit(content=made.text, view=made.view(), attachments=made.uploads(), allowed_mentions=NOBODY)
+            await self._edit(ref, made)
         except FAILURES as error:
-            raise _failure(error) from None
+            raise for_outbox(error) from None
 
     async def delete(self, ref: str) -> None:
         """Take a message away."""
         try:
             await self._channel.get_partial_message(int(ref)).delete()
         except FAILURES as error:
-            raise _failure(error) from None
+            raise for_outbox(error) from None
 
     async def typing(self) -> None:
         """Show that something is being written."""
         try:
             await self._channel.typing()
         except FAILURES as error:
-            raise _failure(error) from None
+            raise for_outbox(error) from None
 
-    async def _send(self, body: Content, key: str) -> discord.Message:
-        return await self._channel.send(
+    async def _send(self, body: Content, key: str, reference: discord.MessageReference | None) -> str:
+        # The library takes no None there, and nothing that stands for it.
+        answers: dict[str, Any] = {} if reference is None else {"reference": reference, "mention_author": False}
+        sent = await self._channel.send(
             body.text or None,
             nonce=key,
             view=body.view() or discord.utils.MISSING,
             files=body.uploads(),
-            reference=self._reference(body),
-            mention_author=False,
             allowed_mentions=NOBODY,
             suppress_embeds=True,
+            **answers,
         )
+        if not _shows(sent, body):  # what an earlier attempt had posted, of whose success we never heard
+            await sent.edit(content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY)
+        return str(sent.id)
 
-    def _reference(self, body: Content) -> discord.MessageReference:
-        if body.reply_to is None:
-            missing: discord.MessageReference = discord.utils.MISSING
-            return missing
-        return discord.MessageReference(message_id=body.reply_to, channel_id=self._channel.id, fail_if_not_exists=False)
-
-    async def _respond(self, interaction: discord.Interaction, body: Content) -> str | None:
-        """Answer a command in its own place; None when it is too late for that, and the channel has to do."""
-        view = body.view() or discord.utils.MISSING
+    async def _edit(self, ref: str, body: Content) -> None:
+        """By its channel; where the bot is not a member, and for what one person sees, by what it answers."""
+        if body.spot is not None and body.spot.is_needed(ref):
+            await body.spot.edit(ref, body)
+            return
+        message = self._channel.get_partial_message(int(ref))
         try:
-            if body.is_more:
-                more = await interaction.followup.send(
-                    body.text, view=view, files=body.uploads(), ephemeral=body.is_quiet, wait=True
-                )
-                return str(more.id)
-            if interaction.response.is_done():
-                edited = await interaction.edit_original_response(
-                    content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY
-                )
-                return str(edited.id)
-            answered = await interaction.response.send_message(
-                body.text, view=view, files=body.uploads(), ephemeral=body.is_quiet, suppress_embeds=True
-            )
-            return str(answered.message_id)
+            await message.edit(content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY)
         except discord.HTTPException as error:
-            if error.code in {UNKNOWN_INTERACTION, EXPIRED_TOKEN}:
-                return None
-            raise
+            if body.spot is None or not is_out_of_reach(error) or not body.spot.reaches(ref):
+                raise
+            await body.spot.edit(ref, body)
 
 
-def _failure(error: Exception) -> Exception:
-    """What the outbox is told."""
-    match error:
-        case discord.RateLimited():
-            return Flooded(error.retry_after)
-        case discord.HTTPException() if error.status == TOO_MANY:
-            return Flooded(1.0)
-        case discord.HTTPException() if error.status in {NOT_FOUND, FORBIDDEN} or error.code == TOO_OLD_TO_EDIT:
-            return Gone()
-        case discord.HTTPException() if error.status == BAD_REQUEST:
-            return Refused(f"code {error.code}")
-        case _:
-            return translated(error)
+def _shows(sent: discord.Message, body: Content) -> bool:
+    """Whether this is what was to be sent. A repeated key brings back the first message as it was."""
+    rows = [row for row in sent.components if isinstance(row, discord.ActionRow)]
+    pressed = [button.custom_id for row in rows for button in row.children]
+    wanted = [PREFIX + button.says for button in body.buttons]
+    return sent.content.strip() == body.text.strip() and pressed == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ import discord
 from halext.commands.types import Button, File, Text
 from halext.types import Clock
 from halext_bots.discord.chat import DiscordChat
-from halext_bots.discord.content import Content, content
-from halext_bots.discord.failures import FAILURES
+from halext_bots.discord.content import Content, Spot, content
 from halext_bots.discord.markdown import Markdown
+from halext_bots.discord.under import Under
+from halext_bots.discord.window import Window
 from halext_bots.shared.lanes import Spawn
 from halext_bots.shared.outbox import Full, Outbox
 from halext_bots.shared.pace import DISCORD, Rank
@@ -28,6 +30,7 @@ CLOSE_S = 3.0
 ANSWER_S = 2.0
 """Discord gives three seconds for the first answer to a command; by then it is told that one will come."""
 RENDERER = Markdown()
+NOTHING = "There is nothing to say."
 _log = logging.getLogger("halext.discord")
 
 
@@ -42,12 +45,17 @@ class Chats:
 
     def under(self, channel_id: int, message_id: int) -> DiscordStage:
         """Where a message is answered."""
-        return DiscordStage(str(channel_id), self.outbox(str(channel_id)), reply_to=message_id)
+        return DiscordStage(str(channel_id), self.outbox(str(channel_id)), Under(channel_id, message_id))
+
+    def apart(self, channel_id: int) -> DiscordStage:
+        """Where something is said that answers nothing there."""
+        return DiscordStage(str(channel_id), self.outbox(str(channel_id)), None)
 
     def on(self, interaction: discord.Interaction) -> InteractionStage:
         """Where a command or the press of a button is answered."""
         channel = str(interaction.channel_id)
-        return InteractionStage(channel, self.outbox(channel), interaction, self._clock, self._spawn)
+        window = Window(interaction, self._clock)
+        return InteractionStage(channel, self.outbox(channel), window, self._clock, self._spawn)
 
     def restore(self, chat: str, refs: tuple[str, ...]) -> View | None:
         """What was being shown before a restart."""
@@ -67,17 +75,16 @@ class Chats:
 
     async def close(self) -> None:
         """Send what is final, for a moment, and nothing more after that."""
-        for outbox in self._outboxes.values():
-            await outbox.close(CLOSE_S)
+        await asyncio.gather(*(outbox.close(CLOSE_S) for outbox in self._outboxes.values()))
 
 
 class DiscordStage:
-    """Answers one message. Fulfils `stage.Stage`."""
+    """Answers one message, or one command. Fulfils `stage.Stage`."""
 
-    def __init__(self, chat: str, outbox: Outbox, *, reply_to: int | None = None) -> None:
+    def __init__(self, chat: str, outbox: Outbox, spot: Spot | None) -> None:
         self._chat = chat
         self._outbox = outbox
-        self._reply_to = reply_to
+        self._spot = spot
 
     @property
     def chat(self) -> str:
@@ -86,11 +93,11 @@ class DiscordStage:
 
     def say(self, reply: Text) -> None:
         """Answer with this."""
-        bodies = messages(reply.markdown, RENDERER)
+        bodies = messages(reply.markdown, RENDERER) or [NOTHING]
         after = None
         for number, body in enumerate(bodies):
             buttons = reply.buttons if number == len(bodies) - 1 else ()
-            made = self._first(number, content(body, buttons), is_quiet=reply.is_quiet)
+            made = replace(self._dress(body, buttons), is_quiet=reply.is_quiet)
             try:
                 after = self._outbox.post(made, rank=Rank.FINAL, after=after)
             except Full:
@@ -104,42 +111,43 @@ class DiscordStage:
         """Answer with something that grows."""
         return Growing(self._outbox, RENDERER, self._dress)
 
-    def _first(self, number: int, made: Content, *, is_quiet: bool) -> Content:
-        del is_quiet
-        return replace(made, reply_to=self._reply_to) if number == 0 else made
-
     def _dress(self, body: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> Content:
-        return self._first(0, content(body, buttons, files), is_quiet=False)
+        return at(self._spot, content(body, buttons, files))
 
 
 class InteractionStage(DiscordStage):
     """Answers a command in its own place, which must begin within three seconds."""
 
-    def __init__(self, chat: str, outbox: Outbox, interaction: discord.Interaction, clock: Clock, spawn: Spawn) -> None:
-        super().__init__(chat, outbox)
-        self._interaction = interaction
+    def __init__(self, chat: str, outbox: Outbox, window: Window, clock: Clock, spawn: Spawn) -> None:
+        super().__init__(chat, outbox, window)
+        self._window = window
         self._clock = clock
         self._spawn = spawn
+        self._is_open_to_all = False
         spawn(self._defer_in_time(), "answer a command in time")
 
-    def busy(self) -> None:
-        """Say that an answer will come."""
-        self._spawn(self.defer(), "an answer will come")
+    def say(self, reply: Text) -> None:
+        """Answer with this."""
+        self._is_open_to_all = self._is_open_to_all or not reply.is_quiet
+        super().say(reply)
 
-    def _first(self, number: int, made: Content, *, is_quiet: bool) -> Content:
-        if number and not is_quiet:
-            return made
-        return replace(made, interaction=self._interaction, is_quiet=is_quiet, is_more=number > 0)
+    def busy(self) -> None:
+        """Say that an answer will come, which all may see."""
+        self._is_open_to_all = True
+        self._spawn(self._window.defer(is_quiet=False), "an answer will come")
+
+    def view(self) -> View:
+        """Answer with something that grows."""
+        self._is_open_to_all = True
+        return super().view()
 
     async def _defer_in_time(self) -> None:
+        """What is not known to be for all is for one, until it is there: nobody else shall read somebody's tasks."""
         await self._clock.sleep(ANSWER_S)
-        await self.defer()
+        await self._window.defer(is_quiet=not self._is_open_to_all)
 
-    async def defer(self) -> None:
-        """Say that an answer will come, unless there is one."""
-        if self._interaction.response.is_done():
-            return
-        try:
-            await self._interaction.response.defer(thinking=True)
-        except (*FAILURES, discord.InteractionResponded):
-            return  # answered in this very moment, or too late: the channel has to do
+
+def at(spot: Spot | None, made: Content) -> Content:
+    """The message, and what takes its place if it is refused, as an answer to this."""
+    fallback = at(spot, made.fallback) if isinstance(made.fallback, Content) else None
+    return replace(made, spot=spot, fallback=fallback)

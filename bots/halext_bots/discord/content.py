@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import discord
 
@@ -14,6 +15,8 @@ from halext_bots.shared.transport import Body
 PREFIX = "hx:"
 """Begins the `custom_id` of our buttons; what follows is what pressing one says."""
 STOP_LABELS = frozenset({"Stop", "Drop"})
+NOBODY = discord.AllowedMentions.none()
+TOO_LARGE = "*Discord takes no file as large as this; ask for a smaller picture.*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,10 @@ class Content(Body):
     text: str
     buttons: tuple[Button, ...] = ()
     files: tuple[File, ...] = ()
-    reply_to: int | None = field(default=None, compare=False)
-    """The message that it answers; counts when it is sent only."""
-    interaction: discord.Interaction | None = field(default=None, compare=False, repr=False)
-    """The command that it answers; counts when it is sent only."""
+    spot: Spot | None = field(default=None, compare=False, repr=False)
+    """What it answers; None for nothing that is known, and then it just stands in the channel."""
     is_quiet: bool = field(default=False, compare=False)
     """Only for who gave the command."""
-    is_more: bool = field(default=False, compare=False)
-    """Follows another answer to the same command."""
 
     def view(self) -> discord.ui.View | None:
         """The buttons, in the library's words.
@@ -52,9 +51,30 @@ class Content(Body):
         return [discord.File(io.BytesIO(file.data), filename=file.name) for file in self.files]
 
 
+ByChannel = Callable[[Content, discord.MessageReference | None], Awaitable[str]]
+"""Posts a message in the channel, as an answer to another one there or not; its id."""
+
+
+class Spot(Protocol):
+    """What is answered. All messages of one answer have the same one; it knows which of them is the first."""
+
+    async def send(self, body: Content, by_channel: ByChannel) -> str:
+        """Post a message where it belongs; its id. Raises what the library does."""
+
+    def reaches(self, ref: str) -> bool:
+        """Whether a message can be edited from here, besides by its channel."""
+
+    def is_needed(self, ref: str) -> bool:
+        """Whether its channel would refuse the edit."""
+
+    async def edit(self, ref: str, body: Content) -> None:
+        """Write over a message that is reached. Raises what the library does."""
+
+
 def content(text: str, buttons: Sequence[Button] = (), files: Sequence[File] = ()) -> Content:
-    """A message of these parts."""
-    return Content(text, tuple(buttons), tuple(files))
+    """A message of these parts; if it is too large for Discord, it says so in place of its files."""
+    small = Content(f"{text}\n{TOO_LARGE}".strip(), tuple(buttons)) if files else None
+    return Content(text, tuple(buttons), tuple(files), fallback=small)
 
 
 def said_by(custom_id: str) -> str | None:

@@ -19,6 +19,8 @@ class Heard:
     text: str
     attachments: tuple[discord.Attachment, ...]
     message_id: int
+    may_answer: bool = True
+    """Whether the bot may write there."""
 
 
 def heard(message: discord.Message, bot: discord.ClientUser) -> Heard | None:
@@ -40,7 +42,20 @@ def heard(message: discord.Message, bot: discord.ClientUser) -> Heard | None:
         text=text.strip(),
         attachments=tuple(message.attachments),
         message_id=message.id,
+        may_answer=may_write(message),
     )
+
+
+def may_write(message: discord.Message) -> bool:
+    """Whether the bot may write where this was written, as far as it knows."""
+    me = message.guild.me if message.guild is not None else None
+    if me is None or not isinstance(message.channel, discord.abc.GuildChannel | discord.Thread):
+        return True
+    try:
+        allowed = message.channel.permissions_for(me)
+    except discord.ClientException:  # a thread whose channel it does not know
+        return True
+    return allowed.send_messages_in_threads if isinstance(message.channel, discord.Thread) else allowed.send_messages
 
 
 _WORDS = frozenset({discord.MessageType.default.value, discord.MessageType.reply.value})

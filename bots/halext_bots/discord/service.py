@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from halext.runtime.app import App
+from halext.runtime.service import pip_line
 from halext_bots.shared.keeping import Connected, Keeper
 
 
@@ -27,6 +28,6 @@ class DiscordService:
 
 
 def _load() -> Callable[[App, str, Connected], Awaitable[None]]:
-    from halext_bots.discord.bot import run
-
+    with pip_line("discord"):
+        from halext_bots.discord.bot import run
     return run

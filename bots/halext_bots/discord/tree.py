@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 import discord
@@ -12,7 +13,9 @@ from discord import app_commands
 from halext.accounts.types import Caller
 from halext.commands.registry import Registry
 from halext.commands.types import Command, Option
+from halext.errors import Internal
 from halext.runtime.app import App
+from halext_bots.discord.failures import FAILURES, translated
 
 FILE = "file"
 """The option for what comes along; no command of ours may call an option so."""
@@ -23,6 +26,49 @@ Invoke = Callable[[discord.Interaction, Command, dict[str, str], list[discord.At
 Choices = list[app_commands.Choice[str]]
 Complete = Callable[[discord.Interaction[Any], str], Coroutine[Any, Any, Choices]]
 CallerOf = Callable[[discord.Interaction], Awaitable[Caller | None]]
+
+DIRECT = app_commands.AppCommandContext(guild=False, dm_channel=True, private_channel=True)
+STALE = "Discord showed you a command as it was before; it has just been told of the new ones. Try again in a minute."
+_log = logging.getLogger("halext.discord")
+
+
+class Tree(app_commands.CommandTree[Any]):
+    """Finds the command that somebody gave, and has `answer` say so when there is none."""
+
+    def __init__(self, client: discord.Client, answer: Callable[[discord.Interaction, str], None]) -> None:
+        super().__init__(client)
+        self._answer = answer
+
+    async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /) -> None:
+        """A command is gone or has other options than Discord remembers; anything else is a fault of ours."""
+        is_stale = isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch)
+        if not is_stale:
+            _log.error("a command failed", exc_info=error)
+        if interaction.type is discord.InteractionType.application_command:
+            self._answer(interaction, STALE if is_stale else Internal().message)
+
+
+async def offer(tree: app_commands.CommandTree[Any], guilds: Sequence[str]) -> None:
+    """Tell Discord what there is: to these servers at once and to direct chats, or to all in its own time.
+
+    A server that can't be told keeps none of the others from it.
+    """
+    for guild in (discord.Object(int(number)) for number in guilds):
+        tree.copy_global_to(guild=guild)
+        await _told(tree, guild)
+    if guilds:  # a server would show what it is told twice, once for itself and once for all
+        for command in tree.get_commands():
+            if not isinstance(command, app_commands.ContextMenu):
+                command.allowed_contexts = DIRECT
+    await _told(tree, None)
+
+
+async def _told(tree: app_commands.CommandTree[Any], guild: discord.Object | None) -> None:
+    try:
+        await tree.sync(guild=guild)
+    except FAILURES as error:
+        where = f"in the server {guild.id}" if guild else "everywhere"
+        _log.warning("the commands can't be offered %s: %s", where, translated(error).message)
 
 
 def build(tree: app_commands.CommandTree[Any], registry: Registry, app: App, invoke: Invoke, caller: CallerOf) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from halext.accounts.types import Caller
 from halext.chat.showings.types import Showing
-from halext.chat.types import Turn
+from halext.chat.types import Turn, TurnId
 from halext.commands import words
 from halext.commands.say import Talk
 from halext.commands.types import Button, Command, File, Live, Painting, Reply, Speaker, Text
@@ -38,6 +38,9 @@ class Host:
         self._spawn = spawn or app.background.spawn
         self.talk = talk
         self._showings = app.showings(platform)
+        self._shown: set[TurnId] = set()
+        """Answers that are being shown now: a platform that was away for a moment need not begin again."""
+        self._resuming = asyncio.Lock()
 
     async def line(self, stage: Stage, speaker: Speaker, line: str, files: Sequence[File] = ()) -> None:
         """Somebody typed a command, or pressed a button that says one."""
@@ -70,14 +73,20 @@ class Host:
         await self.run(stage, speaker, self.talk.registry.get("ask"), {"question": text}, files)
 
     async def resume(self, restore: Restore) -> None:
-        """After a restart: go on showing what was being shown, up to its end."""
-        for showing in await self._showings.all():
-            caller = await self._app.people.caller_of(showing.owner)
-            view = restore(showing.chat, showing.refs)
-            if caller is None or view is None:
-                await self._showings.forget(showing.turn)
-            else:
-                self._begin(caller, showing, view)
+        """After a restart or a long break: go on showing what was being shown, up to its end."""
+        async with self._resuming:
+            shown = set(self._shown)  # one that ends during the look is on the record that we get, and needs no more
+            left = [one for one in await self._showings.all() if one.turn not in shown | self._shown]
+            for showing in left:
+                await self._resume(showing, restore)
+
+    async def _resume(self, showing: Showing, restore: Restore) -> None:
+        caller = await self._app.people.caller_of(showing.owner)
+        view = restore(showing.chat, showing.refs)
+        if caller is None or view is None:
+            await self._showings.forget(showing.turn)
+        else:
+            self._begin(caller, showing, view)
 
     async def _answer(self, stage: Stage, speaker: Speaker, reply: Reply) -> None:
         match reply:
@@ -85,7 +94,7 @@ class Host:
                 stage.say(reply)
             case Live() if speaker.caller is not None and speaker.caller.user_id is not None:
                 showing = Showing(reply.turn, speaker.caller.user_id, stage.chat)
-                await self._showings.note(showing)
+                await self._remember(showing)
                 self._begin(speaker.caller, showing, stage.view())
             case Painting() if speaker.caller is not None:
                 work = self._paint(speaker.caller, reply.job, stage.view())
@@ -93,20 +102,32 @@ class Host:
             case _:
                 raise AssertionError(f"nobody shows {reply!r}")
 
+    async def _remember(self, showing: Showing) -> None:
+        self._shown.add(showing.turn)
+        try:
+            await self._showings.note(showing)
+        except BaseException:
+            self._shown.discard(showing.turn)
+            raise
+
     def _begin(self, caller: Caller, showing: Showing, view: View) -> None:
+        self._shown.add(showing.turn)
         self._spawn(self._show(caller, showing, view), f"show answer {showing.turn}")
 
     async def _show(self, caller: Caller, showing: Showing, view: View) -> None:
         """Follow an answer to its end. Where it stands is on the record, for a restart."""
-        async with asyncio.TaskGroup() as group:
-            is_over = asyncio.Event()
-            group.create_task(self._note(showing, view, is_over))
-            text, buttons = await self._end(caller, showing, view)
-            view.finish(text, buttons)
-            is_shown = await self._insist(view, text, buttons)
-            is_over.set()
-        if is_shown:
-            await self._showings.forget(showing.turn)
+        try:
+            async with asyncio.TaskGroup() as group:
+                is_over = asyncio.Event()
+                group.create_task(self._note(showing, view, is_over))
+                text, buttons = await self._end(caller, showing, view)
+                view.finish(text, buttons)
+                is_shown = await self._insist(view, text, buttons)
+                is_over.set()
+            if is_shown:
+                await self._showings.forget(showing.turn)
+        finally:
+            self._shown.discard(showing.turn)
 
     async def _note(self, showing: Showing, view: View, is_over: asyncio.Event) -> None:
         """Write down which messages carry the answer as soon as they stand there, so that none is sent twice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,8 @@ LOOK_S = 15.0
 """How soon a token is noticed that was put into the vault, and another one in place of it."""
 FIRST_DELAY_S = 5.0
 LONGEST_DELAY_S = 300.0
+PATIENCE_S = 5.0
+"""How long the other doors wait for this one before it says that it takes a while."""
 STEADY_S = 60.0
 """A bot that was connected for so long begins with the short delay again."""
 
@@ -53,6 +56,7 @@ class Keeper:
 
     async def _attempt(self, bot: Run, token: str) -> str:
         """One connection, from its beginning to what ended it."""
+        soon = asyncio.get_running_loop().call_later(PATIENCE_S, self._excuse)
         try:
             await bot(token, self._connected)
         except HalextError as error:
@@ -60,7 +64,14 @@ class Keeper:
         except Exception:  # noqa: BLE001  (a bug in one bot must not end the others)
             self._log.exception("the bot stopped by a fault")
             return Internal().message
+        finally:
+            soon.cancel()
         return "The connection has ended."
+
+    def _excuse(self) -> None:
+        """Nobody shall wait for a platform that is slow or away: `ready` is said, and what follows goes to the log."""
+        if self._ready is not None:
+            self._say("connecting; it takes a while")
 
     def _connected(self, line: str) -> None:
         self._connected_at = self._app.clock.monotonic()

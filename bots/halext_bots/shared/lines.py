@@ -273,6 +273,8 @@ def _link(link: Link, style: Run, rows: list[list[Run]]) -> None:
 
 def trimmed(runs: Sequence[Run]) -> tuple[str, tuple[Run, ...], str]:
     """White space in front, the runs without it, white space behind."""
+    if runs and all(run.text for run in runs) and not (runs[0].text[0].isspace() or runs[-1].text[-1].isspace()):
+        return "", tuple(runs), ""
     text = "".join(run.text for run in runs)
     inner = text.strip()
     front = text[: len(text) - len(text.lstrip())] if inner else text

@@ -1,8 +1,8 @@
 """Everything that goes to one chat of a platform goes through its outbox.
 
 A message has a slot, and a slot has one body that it should show: the newest. Who writes never waits for the platform;
-a task of the outbox carries out one call after the other, finals first. A call that is under way is never cancelled: the
-platform may have done it already, and only once it is over can nothing overtake the final.
+a task of the outbox carries out one call after the other, finals first. A call that is under way is never cancelled:
+the platform may have done it already, and only once it is over can nothing overtake the final.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Full(Exception):
 class Outbox:
     """The messages of one chat: newest text wins, finals first, every call counted.
 
-    What is promised: `post`, `update`, `finish`, `drop` and `typing` return at once. After `finish` no other body follows
-    the final one. A final is delivered once, unless the place is gone, the platform refuses each of its bodies, or it
-    failed too often. A pause that the platform wants holds this chat and no other.
+    What is promised: `post`, `update`, `finish`, `drop` and `typing` return at once. After `finish` no other body
+    follows the final one. A final is delivered once, unless the place is gone, the platform refuses each of its bodies,
+    or it failed too often. A pause that the platform wants holds this chat and no other.
     """
 
     def __init__(self, chat: Chat, clock: Clock, spawn: Spawn, *, pace: Pace | None = None, name: str = "") -> None:
@@ -74,7 +74,8 @@ class Outbox:
     ) -> Slot:
         """A new message, or with `ref` one that is there already.
 
-        With the rank of a final it is complete as it is. `after` is a message that has to stand above it. Raises `Full`.
+        With the rank of a final it is complete as it is. `after` is a message that has to stand above it:
+        it is waited for as long as it can be sent. Raises `Full`.
         """
         if self._is_closing or len(self._slots) >= SLOTS_MAX:
             raise Full
@@ -205,7 +206,7 @@ class Outbox:
 
     async def _carry_out(self, slot: Slot) -> None:
         body = slot.wanted
-        if slot.shown == body or (body is None and slot.ref is None):
+        if slot.ref is None if body is None else slot.shown == body:
             self._succeeded(slot, body)
             return
         try:
@@ -227,15 +228,14 @@ class Outbox:
         if body is None:
             await self._chat.delete(slot.ref or "")
         elif slot.ref is None:
-            slot.ref = await self._chat.send(body, key=slot.key)
-            slot.after = None
+            slot.sent(await self._chat.send(body, key=slot.key), body)
         else:
             await self._chat.edit(slot.ref, body)
+            slot.shown = body
 
     def _succeeded(self, slot: Slot, body: Body | None) -> None:
-        slot.shown = body
         slot.failures, slot.not_before, slot.touched = 0, -inf, self._clock.monotonic()
-        if slot.is_final and slot.wanted == body:  # and not something newer since
+        if slot.is_final and slot.wanted == body and (body is None or slot.shown == body):  # and nothing newer since
             self._forget(slot)
 
     def _gone(self, slot: Slot, gone: Gone) -> None:
@@ -260,7 +260,8 @@ class Outbox:
             slot.skipped = body
 
     def _failed(self, slot: Slot, body: Body | None, error: Exception) -> None:
-        slot.shown = None
+        if body is not None:
+            slot.lost(body)
         slot.failures += 1
         if slot.failures < self._pace.tries:
             slot.not_before = self._clock.monotonic() + self._pace.pause_s(slot.failures)

@@ -110,7 +110,8 @@ def settled(blocks: Document) -> Document:
 def _settled(block: Block) -> Block | None:
     match block:
         case Paragraph(inlines, count) if count:
-            return Paragraph(inlines[:count], count)
+            kept = _without_end(inlines[:count])
+            return Paragraph(kept, len(kept)) if kept else None
         case CodeBlock(text) if "\n" in text:
             return replace(block, text=text.rpartition("\n")[0])
         case Table(rows) if len(rows) > 1:
@@ -122,6 +123,16 @@ def _settled(block: Block) -> Block | None:
             return replace(block, items=(*items[:-1], last) if last else items[:-1])
         case _:
             return None
+
+
+def _without_end(inlines: tuple[Inline, ...]) -> tuple[Inline, ...]:
+    # What follows a line break may become a table; then the break and the blanks are none of the paragraph's.
+    if inlines and isinstance(inlines[-1], Break):
+        inlines = inlines[:-1]
+    if inlines and isinstance(last := inlines[-1], Text):
+        words = last.text.rstrip()
+        inlines = (*inlines[:-1], Text(words)) if words else inlines[:-1]
+    return inlines
 
 
 class _Blocks:
@@ -237,7 +248,7 @@ def _inlines(source: str) -> tuple[tuple[Inline, ...], int]:
 
 def _segment_end(source: str) -> int:
     # Only what stands in front of the end is looked at, so that it stays where it is when more is written.
-    line = source.rfind("\n", SEGMENT // 2, SEGMENT) + 1
+    line = source.rfind("\n", SEGMENT // 2, SEGMENT + 1) + 1
     return line or best_break(source[: SEGMENT + 1], SEGMENT)
 
 
@@ -246,7 +257,7 @@ def _segment(source: str) -> list[Inline]:
     # A segment may end in a line break, which the parser takes for the end of the text and drops.
     breaks = source.endswith("\n")
     tokens: list[Token] = []
-    parser.inline.parse(source.rstrip("\n"), parser, {}, tokens)
+    parser.inline.parse(source.rstrip() if breaks else source, parser, {}, tokens)
     return [*_tree(iter(tokens), None), *([Break()] if breaks else [])]
 
 

@@ -42,6 +42,8 @@ class Slot:
         """What it shows; None if nobody knows."""
         self.skipped: Body | None = None
         """A passing body that can't be shown and isn't tried again."""
+        self.maybe_sent: list[Body] = []
+        """Up to two different bodies of attempts of which nobody knows whether they arrived."""
         self.after = after
         self.steps = 0
         """How far down the ladder passing bodies begin: what was refused once will be refused again."""
@@ -72,7 +74,7 @@ class Slot:
         """Whether there is something to be done."""
         if self.is_over or self.is_final:
             return not self.is_over
-        return not self.is_gone and self.wanted != self.shown and self.wanted != self.skipped
+        return not self.is_gone and all(self.wanted != known for known in (self.shown, self.skipped))
 
     @property
     def next_rank(self) -> Rank:
@@ -98,9 +100,21 @@ class Slot:
         self.wanted, self.rank = body, Rank.FINAL
         self.steps, self.failures, self.not_before = 0, 0, -inf
 
+    def sent(self, ref: str, body: Body) -> None:
+        """It is there. If an earlier attempt did arrive, its key has brought back that message, as it was then."""
+        self.ref, self.after = ref, None
+        self.shown = body if all(earlier == body for earlier in self.maybe_sent) else None
+
+    def lost(self, body: Body) -> None:
+        """Nobody knows whether the platform did what it was asked."""
+        self.shown = None
+        if self.ref is None and body not in self.maybe_sent:
+            self.maybe_sent = [*self.maybe_sent[:1], body]
+
     def send_anew(self) -> None:
         """Forget the message that is gone. With its key the platform might say that it has this message already."""
         self.ref, self.shown, self.key, self.was_sent_anew = None, None, new_key(), True
+        self.maybe_sent = []
 
     def end(self, error: Exception | None = None) -> None:
         """Nothing more will happen to it."""

@@ -72,7 +72,7 @@ def cut(lines: Sequence[Line], renderer: Renderer[object]) -> Cut | None:
     """
     blank = next((index for index, line in enumerate(lines) if not line.is_blank), len(lines))
     # What is longer than a message need not be measured to its end; neither are there more lines in one than units.
-    rest = [line.head(renderer.limit + 1) for line in lines[blank : blank + renderer.limit + 1]]
+    rest = [_clipped(line, renderer.limit) for line in lines[blank : blank + renderer.limit + 1]]
     count = _fitting(rest, renderer)
     if count == len(rest):
         return None
@@ -95,6 +95,15 @@ def _filled(lines: Sequence[Line]) -> tuple[Line, ...]:
     first = next((index for index, line in enumerate(lines) if not line.is_blank), len(lines))
     last = next((index for index in range(len(lines), first, -1) if not lines[index - 1].is_blank), first)
     return tuple(lines[first:last])
+
+
+def _clipped(line: Line, limit: int) -> Line:
+    # Renderers leave out white space at both ends, so what is kept has to be too long without it.
+    text = line.text
+    count = len(text) - len(text.lstrip()) + limit + 1
+    while count < len(text) and text[count - 1].isspace():
+        count += 1
+    return line.head(count)
 
 
 def _fitting(lines: Sequence[Line], renderer: Renderer[object]) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from halext.accounts.types import Caller, Permission
 from halext.chat import types as chat
 from halext.runtime.app import App
 from halext.runtime.operations import operation
 from halext.runtime.shapes import Done, Nothing
 from halext.runtime.shapes_chat import (
+    AnswerAfter,
+    AnswerNow,
     AnswerRef,
     AskAgain,
     Asked,
@@ -18,6 +22,9 @@ from halext.runtime.shapes_chat import (
     ConversationRef,
     TurnInfo,
 )
+
+LONGEST_WAIT_S = 20.0
+"""Shorter than the patience of any client or proxy."""
 
 
 @operation("POST", "/hx/conversations", Permission.USE)
@@ -56,6 +63,15 @@ async def forget_conversation(app: App, caller: Caller, params: ConversationRef)
     """Delete a conversation for good."""
     await app.answers.forget(caller, chat.ConversationId(params.id))
     return Done("The conversation is deleted.")
+
+
+@operation("GET", "/hx/answers/{id}/now", Permission.USE)
+async def read_answer(app: App, caller: Caller, params: AnswerAfter) -> AnswerNow:
+    """What an answer has said beyond what is known of it; waits a while for more. `/hx/answers/{id}` streams it."""
+    wait_s = min(max(params.wait_s, 0.0), LONGEST_WAIT_S)
+    seen = max(params.seen, 0)
+    text, turn = await app.answers.progress(caller, chat.TurnId(params.id), seen, wait_s)
+    return AnswerNow(text[seen:], replace(turn_info(turn), text=""))
 
 
 @operation("POST", "/hx/answers/{id}/stop", Permission.USE)

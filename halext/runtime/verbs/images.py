@@ -17,7 +17,7 @@ from halext.runtime.shapes_images import (
     PictureInfo,
     RecipeInfo,
 )
-from halext.types import ModelName, RequestId
+from halext.types import ModelName, NodeName, RequestId
 
 LONGEST_LOOK_S = 25.0
 """Proxies give up on a silent connection after 30 to 60 s."""
@@ -44,7 +44,10 @@ async def imagine(fleet: Fleet, caller: Caller, params: Imagine) -> ImageJob:
         seed=params.seed,
         n=params.n,
     )
-    return job_info(await fleet.studio.make(caller, wish) if params.wait else fleet.studio.begin(caller, wish))
+    node = NodeName(params.node) if params.node else None
+    if params.wait:
+        return job_info(await fleet.studio.make(caller, wish, node=node))
+    return job_info(fleet.studio.begin(caller, wish, node=node))
 
 
 @operation("GET", "/hx/images/{id}", Permission.USE)

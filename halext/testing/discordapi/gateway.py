@@ -164,8 +164,7 @@ class Gateway:
             async with asyncio.TaskGroup() as group:
                 writer = group.create_task(_write(socket, request, connection.outgoing))
                 await self._read(socket, connection)
-                if not connection.is_ending:  # else it is still saying goodbye
-                    writer.cancel()
+                writer.cancel()
         finally:
             self._leave(connection, None if connection.is_ending else socket.close_code)
         return socket

@@ -108,8 +108,9 @@ class Interactions:
     def follow_up(self, call: Call) -> dict[str, Any]:
         """A further message; the first one after a defer takes the place of the loading one."""
         interaction = self._acknowledged(call)
-        if interaction.answer == DEFER and interaction.reply and interaction.reply.is_loading:
-            return self._edit(interaction.reply, call)
+        first = interaction.reply
+        if interaction.answer == DEFER and first and first.is_loading and not first.is_deleted:
+            return self._edit(first, call)
         if interaction.is_guest and len(interaction.follow_ups) >= MAX_GUEST_FOLLOW_UPS:
             text = "Maximum number of follow up messages for this interaction has been reached"
             raise Refusal(403, 40094, text)

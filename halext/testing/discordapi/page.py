@@ -59,9 +59,9 @@ img{max-width:100%;max-height:300px;border-radius:8px;display:block;margin-top:6
 COLOURS = ("#5865f2", "#3ba55d", "#d68a00", "#c0398a", "#2f8fb8", "#8a5ad6")
 CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 MARKS: Sequence[tuple[re.Pattern[str], str]] = (
-    (re.compile(r"^#{1,3} (.+)\n?", re.MULTILINE), r"<h3>\1</h3>"),
+    (re.compile(r"^#{1,3} (.+)$", re.MULTILINE), r"<h3>\1</h3>"),
     (re.compile(r"^-# (.+)$", re.MULTILINE), r"<small>\1</small>"),
-    (re.compile(r"^&gt; ?(.*)\n?", re.MULTILINE), r"<blockquote>\1</blockquote>"),
+    (re.compile(r"^&gt; ?(.*)$", re.MULTILINE), r"<blockquote>\1</blockquote>"),
     (re.compile(r"^([-*]) ", re.MULTILINE), "• "),
     (re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)"), r'<a style="color:#00a8fc">\1</a>'),
     (re.compile(r"\|\|(.+?)\|\|", re.DOTALL), r'<span class="sp">\1</span>'),
@@ -84,7 +84,8 @@ def page(world: World) -> str:
 
 def formatted(text: str, name: Callable[[str, int], str]) -> str:
     """Discord's Markdown as HTML; `name` says what an id is called, by "user", "role" or "channel"."""
-    return "".join(_code(part) if at % 2 else _marked(part, name) for at, part in enumerate(CODE.split(text)))
+    parts = (_code(part) if at % 2 else _marked(part, name) for at, part in enumerate(CODE.split(text)))
+    return re.sub(r"(</(?:h3|blockquote|pre)>)\n", r"\1", "".join(parts))  # they end their line by themselves
 
 
 def _code(part: str) -> str:

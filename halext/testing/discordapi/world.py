@@ -145,9 +145,9 @@ class World:
         return message
 
     def keep(self, channel: Channel, name: str, data: bytes, content_type: str = "", note: str = "") -> Attachment:
-        """Store a file."""
+        """Store a file; its type goes by its name, as libraries upload everything as a stream of bytes."""
         number = self.ids.next()
-        kind = content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = mimetypes.guess_type(name)[0] or content_type or "application/octet-stream"
         url = f"{self.url}/attachments/{channel.id}/{number}/{quote(name)}"
         file = Attachment(number, name, data, kind, url, self.clock.monotonic(), note or None)
         self.files[number] = file

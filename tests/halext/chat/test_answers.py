@@ -317,3 +317,21 @@ async def test_one_answer_can_be_looked_up_by_its_owner(room: Room) -> None:
             await room.answers.turn(caller, number)
     with pytest.raises(InvalidInput, match="belong to a person"):
         await room.answers.turn(LOCAL, turn.id)
+
+
+async def test_progress_waits_for_more_than_was_seen_or_for_the_end(room: Room) -> None:
+    _, turn = await room.answers.ask(room.ann, "go")
+    room.model.say("Hel")
+    async with asyncio.timeout(10):
+        text, now = await room.answers.progress(room.ann, turn.id, 0, 9.0)
+        assert (text, now.outcome.state) == ("Hel", TurnState.RUNNING)
+        assert (await room.answers.progress(room.ann, turn.id, 3, 0.0))[0] == "Hel"
+        waiting = asyncio.get_running_loop().create_task(room.answers.progress(room.ann, turn.id, 3, 9.0))
+        await asyncio.sleep(0)
+        room.model.say("lo", None)
+        assert (await waiting)[0].startswith("Hello")
+        await until_done(room, turn.id)
+        text, now = await room.answers.progress(room.ann, turn.id, 5, 9.0)
+    assert (text, now.outcome.state) == ("Hello", TurnState.DONE)
+    with pytest.raises(NotFound):
+        await room.answers.progress(room.bob, turn.id, 0, 0.0)

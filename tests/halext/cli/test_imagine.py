@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from halext.cli.imagine import ProgressLine, told
+from halext.cli.imagine import ProgressLine
 from halext.errors import NoNodeMakesPictures
 from halext.runtime.shapes_images import (
     Cancellation,
@@ -123,18 +123,14 @@ def test_ctrl_c_cancels_the_job(control: FakeControl, run: Run) -> None:
     assert control.calls[-1] == ("cancel_images", ImageJobRef(id="j"))
 
 
-@pytest.mark.parametrize(
-    ("seen", "text"),
-    [
-        (job("waiting", place=3, node=None), "waiting, place 3"),
-        (job("waiting", place=2), "waiting at pc, place 2"),
-        (job("waiting", node=None), "waiting"),
-        (job("running", step=4), "dreamshaper_8 on pc: step 4 of 20"),
-        (job("running", step=4, eta_s=12.0), "dreamshaper_8 on pc: step 4 of 20, about 12.0 s left"),
-    ],
-)
-def test_how_far_it_is_in_words(seen: ImageJob, text: str) -> None:
-    assert told(seen) == text
+def test_progress_is_shown_where_somebody_watches(
+    control: FakeControl, run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProgressLine, "__init__", lambda self: setattr(self, "_is_watched", True))
+    control.answers |= {"imagine": job("running", step=10), "follow_images": job("done", picture(), step=20)}
+    told = run("imagine", "x").err
+    assert "dreamshaper_8 on pc: ██████████░░░░░░░░░░ step 10 of 20" in told
+    assert told.endswith("\r\x1b[K")
 
 
 def test_the_progress_line_is_written_over_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

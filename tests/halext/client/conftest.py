@@ -16,6 +16,7 @@ from halext.runtime.settings import Settings
 from halext.runtime.shapes import AddNode
 from halext.runtime.verbs.nodes import add_node
 from halext.runtime.wiring import open_app
+from halext.testing.fake import Fake
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 from halext_web.service import WebService
@@ -33,7 +34,12 @@ class Place:
     urls: tuple[str, ...]
     token: str | None
     nodes: tuple[str, ...]
-    servers: tuple[FakeOllama, ...]
+    servers: tuple[Fake, ...]
+
+    @property
+    def ollamas(self) -> list[FakeOllama]:
+        """Those of the servers that chat."""
+        return [server for server in self.servers if isinstance(server, FakeOllama)]
 
     def asked(self) -> int:
         """How many requests for work the servers have seen."""
@@ -80,7 +86,7 @@ def fleet(servers: tuple[FakeOllama, ...]) -> Place:
 
 
 @asynccontextmanager
-async def open_coordinator(data_dir: Path, servers: tuple[FakeOllama, ...]) -> AsyncIterator[Place]:
+async def open_coordinator(data_dir: Path, servers: tuple[Fake, ...]) -> AsyncIterator[Place]:
     """A whole halext on a free port, with an account and a token."""
     ready = asyncio.Event()
     async with open_app(Settings(data_dir=data_dir, port=0)) as app:

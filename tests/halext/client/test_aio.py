@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
-from halext.client.aio import AsyncChat, AsyncClient, AsyncStream
-from halext.client.sync import Chat, Client, Stream
+from halext.client.aio import AsyncChat, AsyncClient, AsyncKeptChat, AsyncStream
+from halext.client.sync import Chat, Client, KeptChat, Stream
 from halext.errors import Interrupted, UsageError
 from halext.testing.ollama import FakeModel, FakeOllama
 
@@ -27,7 +28,9 @@ def public(kind: type) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize(("sync", "awaited"), [(Client, AsyncClient), (Chat, AsyncChat), (Stream, AsyncStream)])
+@pytest.mark.parametrize(
+    ("sync", "awaited"), [(Client, AsyncClient), (Chat, AsyncChat), (KeptChat, AsyncKeptChat), (Stream, AsyncStream)]
+)
 def test_both_have_the_same_names_and_parameters(sync: type, awaited: type) -> None:
     assert set(public(sync)) == set(public(awaited))
     for name, member in public(sync).items():
@@ -105,3 +108,12 @@ async def test_looking_at_a_property_asks_nobody(fleet: Place) -> None:
     async with AsyncClient(*fleet.urls) as hx:
         assert hx.nodes is not hx.nodes
     assert not any(server.requests for server in fleet.servers)
+
+
+async def test_conversations_that_the_server_keeps(coordinator: Place, client: Callable[..., Client]) -> None:
+    hx = client(*coordinator.urls, token=coordinator.token).aio
+    chat = hx.conversation()
+    assert (await chat("hi", stream=False)).text == "Hello there"
+    assert [piece async for piece in chat.stream("again")]
+    (kept,) = await hx.conversations
+    assert len(await hx.conversation(kept.id).refresh()) == 4

@@ -72,3 +72,29 @@ def test_a_failed_opening_is_tried_again() -> None:
     session.run(look)
     session.close()
     assert (house.opened, house.closed) == (1, 1)
+
+
+async def test_closing_lets_what_was_interrupted_say_its_last_words() -> None:
+    """As when Ctrl-C ends a script: its work is cancelled, and a moment later the process closes everything."""
+    said: list[str] = []
+    begun, leaving = asyncio.Event(), asyncio.Event()
+    here = asyncio.get_running_loop()
+
+    async def work(_control: Control) -> None:
+        try:
+            here.call_soon_threadsafe(begun.set)
+            await asyncio.Event().wait()
+        finally:
+            here.call_soon_threadsafe(leaving.set)
+            await asyncio.sleep(0.05)  # the way to a node and back
+            said.append("stop")
+
+    session = Session(House().open, "here")
+    working = asyncio.ensure_future(session.arun(work))
+    await begun.wait()
+    working.cancel()
+    await leaving.wait()
+    await session.aclose()
+    assert said == ["stop"]
+    with pytest.raises(asyncio.CancelledError):
+        await working

@@ -13,7 +13,16 @@ import pytest
 
 import halext
 from halext.client.sync import Client
-from halext.errors import Interrupted, InvalidInput, Unauthenticated, UnknownModel, UnknownNode, Unreachable, UsageError
+from halext.errors import (
+    Interrupted,
+    InvalidInput,
+    NotOffered,
+    Unauthenticated,
+    UnknownModel,
+    UnknownNode,
+    Unreachable,
+    UsageError,
+)
 from halext.testing.ollama import FakeModel, FakeOllama
 
 if TYPE_CHECKING:
@@ -269,3 +278,29 @@ async def test_ctrl_c_stops_the_work_at_the_node(way: str) -> None:
 
 def test_the_front_door_gives_the_same_classes() -> None:
     assert halext.Client is Client
+
+
+async def test_conversations_that_the_server_keeps(coordinator: Place, client: Callable[..., Client]) -> None:
+    def use() -> None:
+        hx = client(*coordinator.urls, token=coordinator.token)
+        chat = hx.conversation(model=MODEL, system="Be brief.")
+        assert chat("hi", stream=False).text == "Hello there"
+        assert "".join(chat.stream("again")) == "Hello there"
+        assert [turn.text for turn in chat.turns] == ["hi", "Hello there", "again", "Hello there"]
+        (kept,) = hx.conversations
+        assert (kept.id, kept.title) == (chat.id, "hi")
+        same = client(*coordinator.urls, token=coordinator.token).conversation(kept.id).refresh()
+        assert (len(same), same.title) == (4, "hi")
+
+    await asyncio.to_thread(use)
+
+
+async def test_a_fleet_keeps_none(fleet: Place, client: Callable[..., Client]) -> None:
+    def use() -> None:
+        hx = client(*fleet.urls)
+        with pytest.raises(NotOffered, match="takes a halext server"):
+            hx.conversation()("hi", stream=False)
+        with pytest.raises(NotOffered):
+            hx.conversations  # noqa: B018  (a property that asks)
+
+    await asyncio.to_thread(use)

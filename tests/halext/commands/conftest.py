@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from halext.accounts.links.types import ChatAccount
 from halext.accounts.types import LOCAL, Role
 from halext.chat.types import Turn
-from halext.commands.load import load
+from halext.commands.load import GROUP, load
+from halext.commands.registry import REGISTRY
 from halext.commands.say import Talk
 from halext.commands.types import File, Live, Reply, Speaker, Text
 from halext.runtime.app import App
@@ -104,6 +107,32 @@ async def _person(app: App, name: str, role: Role, number: str) -> Speaker:
     account = ChatAccount("discord", number, name.lower())
     code = await app.links.code(caller)
     return Speaker(account, await app.links.claim(account, code.text), PLACE)
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of installed packages; what is loaded from there is forgotten after the test."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    known, modules = dict(REGISTRY._commands), set(sys.modules)
+    yield folder
+    REGISTRY._commands.clear()
+    REGISTRY._commands.update(known)
+    for name in set(sys.modules) - modules:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def install(folder: Path, code: str, *, group: str = GROUP, name: str = "") -> str:
+    """A package of one module as pip would leave it; the module's name."""
+    name = name or f"outside_{uuid4().hex}"
+    (folder / f"{name}.py").write_text(code)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\nmine = {name}\n")
+    return name
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def test_no_text_ends_its_own_fence(text: str, ticks: int) -> None:
 
 @pytest.mark.parametrize("data", [b"%PDF-1.7 \xe2\xe3", b"\xff\xfeh\0i\0", b"a\0b", b"PK\x03\x04\x14\0"])
 def test_other_files_are_refused_by_name(data: bytes) -> None:
-    with pytest.raises(InvalidInput, match="“holiday.png” is neither a picture"):
+    with pytest.raises(InvalidInput, match=r"“holiday\.png” is neither a picture"):
         with_files("x", [File("holiday.png", data)])
 
 

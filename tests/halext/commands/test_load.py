@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from halext.commands.load import GROUP, OURS, load
+from halext.commands.load import OURS, load
 from halext.commands.registry import REGISTRY
 from halext.commands.types import Text
 
-from .conftest import Chat
+from .conftest import Chat, install
 
 GREETING = '''
 from halext.commands.registry import command
@@ -25,32 +23,6 @@ async def hello(app, said):
     """Say hello."""
     return Text(f"Hello {{said.caller.name}}")
 '''
-
-
-@pytest.fixture
-def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of installed packages; what is loaded from there is forgotten after the test."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    known, modules = dict(REGISTRY._commands), set(sys.modules)
-    yield folder
-    REGISTRY._commands.clear()
-    REGISTRY._commands.update(known)
-    for name in set(sys.modules) - modules:
-        if getattr(sys.modules[name], "__file__", None) and str(folder) in str(sys.modules[name].__file__):
-            del sys.modules[name]
-
-
-def install(folder: Path, code: str, group: str = GROUP) -> str:
-    """A package of one module as pip would leave it; the module's name."""
-    name = f"outside_{uuid4().hex}"
-    (folder / f"{name}.py").write_text(code)
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\nmine = {name}\n")
-    return name
 
 
 def test_ours_are_on_the_table() -> None:

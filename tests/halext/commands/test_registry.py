@@ -153,8 +153,7 @@ def test_what_is_no_command_is_said(line: str, says: str) -> None:
 def test_whatever_is_typed_is_a_command_or_refused(line: str) -> None:
     try:
         command, rest = registry("ask", "task add").find(line)
-    except InvalidInput as error:
-        assert len(error.message) < 200
+    except InvalidInput:
         return
     assert line.split(maxsplit=1)[0].lower() == command.name.split()[0]
     assert rest == "" or line.rstrip().endswith(rest.rstrip())

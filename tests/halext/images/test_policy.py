@@ -123,7 +123,7 @@ def test_nobody(
     has_model = policy.serving(states, model)
     field: Field = field_for(has_model, now=0, tried=tried, only=None)
     assert not field.open
-    found = policy.nobody(states, has_model, field, tried, model, now=0)
+    found = policy.nobody(states, has_model, field, tried, model, None, now=0)
     assert type(found) is error
     with pytest.raises(error, match=sentence):
         raise found
@@ -158,4 +158,6 @@ def test_who_disappears_from_a_job_that_had_begun_has_interrupted_it() -> None:
 
 
 def test_places_count_those_who_may_want_the_same_endpoint() -> None:
-    assert policy.places(["x", "y", "x", "", "y"]) == [1, 1, 2, 4, 3]
+    assert policy.places([(model, None) for model in ("x", "y", "x", "", "y")]) == [1, 1, 2, 4, 3]
+    pc, mac = NodeName("pc"), NodeName("mac")
+    assert policy.places([("x", pc), ("x", mac), ("", pc), ("x", None), ("y", mac)]) == [1, 1, 2, 4, 1]

@@ -88,10 +88,11 @@ async def test_clearing_ends_when_the_job_is_gone(answers: tuple[Stopping | Upst
 
 async def test_clearing_is_given_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stopper_file, "LONGEST_CLEARING_S", 2.0)
-    painter = Scripted("not_begun")
-    async with asyncio.timeout(5):
-        await Stopper(ScaledClock(100)).clear(at(painter), JOB)
-    assert 2 <= painter.asked <= 5
+    painter, clock = Scripted("not_begun"), ManualClock()
+    clearing = asyncio.ensure_future(Stopper(clock).clear(at(painter), JOB))
+    while not clearing.done():
+        await clock.advance(stopper_file.INSIST_S)
+    assert painter.asked == 4
 
 
 @pytest.mark.parametrize(("answers", "asked"), [(("not_begun", "gone", "stopping"), 3), ((Unreachable(),), 1)])

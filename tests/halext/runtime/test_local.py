@@ -8,14 +8,18 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from halext.errors import InvalidInput, KeyRefused, NoNodeOnline, Unreachable
+from halext.errors import InvalidInput, KeyRefused, NoNodeMakesPictures, NoNodeOnline, Unreachable
 from halext.hosts import llama
 from halext.messages import ChatRequest, Message
 from halext.runtime import local
 from halext.runtime.control import Control
 from halext.runtime.local import Access, FleetControl, endpoints_of, open_default, open_fleet
 from halext.runtime.shapes import Nothing
+from halext.runtime.shapes_images import FollowImages, ImageJobRef, Imagine
+from halext.runtime.verbs.images import cancel_images, follow_images, imagine
 from halext.runtime.verbs.nodes import list_nodes
+from halext.testing.automatic1111 import FakeAutomatic1111
+from halext.testing.clock import ScaledClock
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 from halext.testing.openai import FakeOpenAI
@@ -25,6 +29,7 @@ MODEL = FakeModel("m:1b", script=["a", "b"])
 ASK = ChatRequest(ModelName(""), (Message("user", "hi"),))
 
 StartOllama = Callable[..., Awaitable[FakeOllama]]
+StartAutomatic1111 = Callable[..., Awaitable[FakeAutomatic1111]]
 StartOpenAI = Callable[..., Awaitable[FakeOpenAI]]
 
 
@@ -113,6 +118,40 @@ async def test_many_questions_share_one_look(fake_ollama: StartOllama) -> None:
     async with open_fleet([ollama.url]) as control:
         assert await asyncio.gather(*(text_of(control) for _ in range(8))) == ["ab"] * 8
     assert sum(request.path == "/api/tags" for request in ollama.requests) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_pictures_wait_for_a_look_at_those_who_make_them(
+    fake_ollama: StartOllama, fake_automatic1111: StartAutomatic1111, *, together: bool
+) -> None:
+    """Another node has answered its look already when the one with Stable Diffusion begins to."""
+    pc = await fake_automatic1111(clock=ScaledClock(1))
+    pc.prepare_s = pc.step_s = 0.0
+    pc._boot()
+    pc.faults.at("head", "stall", path="/sdapi/v1/sd-models", seconds=2 * local.PATIENCE_S)
+    urls = [(await fake_ollama([MODEL])).url, pc.url] if together else [pc.url]
+    async with open_fleet(urls) as control:
+        job = await control.call(imagine, Imagine(prompt="a lighthouse", width=64, height=64, steps=1))
+        assert (job.state, len(job.pictures)) == ("done", 1)
+
+
+async def test_a_job_under_way_is_followed_and_stopped_without_a_look(fake_automatic1111: StartAutomatic1111) -> None:
+    pc = await fake_automatic1111()
+    async with open_fleet([pc.url]) as control:
+        job = await control.call(imagine, Imagine(prompt="x", width=2048, height=2048, steps=150, wait=False))
+        await pc.timeline.wait_for("first_token")
+        pc.faults.at("head", "stall", path="/sdapi/v1/sd-models", times=None)
+        async with asyncio.timeout(4):
+            assert (await control.call(cancel_images, ImageJobRef(id=job.id))).outcome == "stopping"
+            while job.state in {"waiting", "running"}:
+                job = await control.call(follow_images, FollowImages(id=job.id, seen=job.revision))
+        assert job.state == "cancelled"
+
+
+async def test_a_fleet_without_stable_diffusion_makes_no_pictures(fake_ollama: StartOllama) -> None:
+    async with open_fleet([(await fake_ollama([MODEL])).url]) as control:
+        with pytest.raises(NoNodeMakesPictures):
+            await control.call(imagine, Imagine(prompt="x"))
 
 
 async def test_an_answer_that_nobody_waits_for_ends_at_the_node(fake_ollama: StartOllama) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -97,3 +98,14 @@ async def test_a_port_that_is_taken_is_tried_again(app: App, port: int, manual_c
         await other.wait_closed()
         await manual_clock.advance(RETRY_S)
         assert (await greeting(port)).startswith(b"SSH-2.0-")
+
+
+async def test_without_its_library_it_is_off_and_says_what_to_install(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await join_node(app, LOCAL, JoinNode(name="mac"))
+    monkeypatch.setitem(sys.modules, "halext.tunnel.server", None)
+    async with running(app) as said:
+        assert said == [
+            "off: The part 'tunnel' needs more libraries (halext.tunnel.server): pip install 'halext[tunnel]'"
+        ]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from halext.errors import PortInUse
+from halext.alerts.watch import Watch
+from halext.errors import MissingExtra, PortInUse
 from halext.hosts.lock import is_locked
 from halext.runtime import service, up
 from halext.runtime.app import App
@@ -79,6 +80,22 @@ async def test_parts_run_until_a_signal_and_are_drained(
     assert said[-1] == "halext has stopped."
 
 
+async def test_an_alert_that_is_under_way_at_the_end_comes_to_its_record(
+    settings: Settings, parts: dict[str, Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_open_at_the_end: list[bool] = []
+
+    async def settle(_watch: Watch) -> None:
+        is_open_at_the_end.append(is_locked(settings.data_dir) and parts["web"].drained)
+
+    monkeypatch.setattr(Watch, "settle", settle)
+    parts["web"] = Part("web")
+    _, task = await run_until(settings, parts, "is ready")
+    os.kill(os.getpid(), signal.SIGINT)
+    await task
+    assert is_open_at_the_end == [True]
+
+
 async def test_the_link_is_for_where_people_come_from(settings: Settings, parts: dict[str, Part]) -> None:
     parts["web"] = Part("web", url="http://127.0.0.1:7")
     public = settings.model_copy(update={"public_url": "https://ai.example.org/"})
@@ -108,3 +125,25 @@ def test_the_loop_is_uvloop_where_there_is_one() -> None:
         assert "uvloop" in type(loop).__module__ or os.name == "nt"
     finally:
         loop.close()
+
+
+async def test_a_part_without_its_libraries_is_merely_off_unless_it_was_asked_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = Part("web")
+
+    def load(name: str) -> Part:
+        if name == "fax":
+            raise MissingExtra("pip install 'halext[fax]'")
+        return web
+
+    monkeypatch.setattr(service, "load", load)
+    monkeypatch.setattr(service, "known", lambda: ["fax", "web"])
+    said: list[str] = []
+    assert up._parts((), said.append) == [web]
+    assert said == ["  fax         off: pip install 'halext[fax]'"]
+    with pytest.raises(MissingExtra):
+        up._parts(("fax",), said.append)
+    monkeypatch.setattr(service, "known", lambda: ["fax"])
+    with pytest.raises(MissingExtra):
+        up._parts((), said.append)

@@ -129,4 +129,5 @@ def test_how_discord_reads(content: str, shown: str, signs: list[str]) -> None:
 def test_how_slack_reads() -> None:
     assert read_slack("&lt;!channel&gt; &amp; *b*", is_plain=True) == ("<!channel> & *b*", [])
     assert read_slack("*b*", is_plain=False) == ("*b*", ["*", "*"])
+    assert read_slack("a < b &gt; c", is_plain=True)[1] == ["<"]
     assert read_slack("a & <@U1> http://x.y", is_plain=True)[1] == ["&", "<@U1>", "http://x"]

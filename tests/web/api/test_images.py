@@ -81,6 +81,14 @@ async def test_errors_in_openais_shape(client: openai.AsyncOpenAI, pc: FakeAutom
         await client.images.generate(prompt="x", size=SMALL)
 
 
+async def test_the_node_that_a_client_insists_on(app: App, client: openai.AsyncOpenAI) -> None:
+    wish: Any = {"prompt": "x", "size": SMALL, "extra_body": {"steps": 1}}
+    assert (await client.images.generate(**wish, extra_headers={"X-Halext-Node": "pc"})).data
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await client.images.generate(**wish, extra_headers={"X-Halext-Node": "mac"})
+    assert unknown.value.code == "unknown_node"
+
+
 async def test_nobody_makes_pictures(app: App, client: openai.AsyncOpenAI) -> None:
     await app.registry.remove("pc")
     with pytest.raises(openai.InternalServerError, match="halext node add") as caught:

@@ -21,7 +21,7 @@ def routes() -> list[Route]:
 async def generations(visit: Visit) -> ASGIApp:
     """POST /v1/images/generations. A client that leaves cancels its job."""
     wish = images.read_images(await visit.body())
-    making = visit.app.studio.make(visit.caller, wish, visit.id)
+    making = visit.app.studio.make(visit.caller, wish, visit.id, node=visit.node)
     job = await relay.while_connected(visit.request.receive, making)
     now, extension = int(visit.app.clock.now()), relay.extension(visit)
     # Some megabytes become base64: the loop has others to serve meanwhile.

@@ -92,9 +92,9 @@ async def test_guessing_from_one_account_ends_soon(office: Office) -> None:
     right = await refusal(office, ACCOUNT, code.text)
     assert isinstance(right, TooManyRequests)
     assert right.retry_after_s == policy.GUESS_WINDOW_S
-    assert await office.links.claim(ChatAccount("discord", "7"), code.text)  # others can still link
+    await office.links.claim(ChatAccount("discord", "7"), code.text)  # others can still link
     await office.clock.advance(policy.GUESS_WINDOW_S)
-    assert await linked(office, office.ann)
+    await linked(office, office.ann)
 
 
 async def test_guessing_at_the_same_time_counts_too(office: Office) -> None:
@@ -113,14 +113,14 @@ async def test_many_accounts_do_not_guess_more(office: Office) -> None:
 
 async def test_right_codes_are_no_guesses(office: Office) -> None:
     for _ in range(policy.GUESSES * 2):
-        assert await linked(office, office.ann)
+        await linked(office, office.ann)
 
 
 async def test_what_is_no_chat_account_is_not_looked_up(office: Office) -> None:
     code = await office.links.code(office.ann)
     with pytest.raises(InvalidInput):
         await office.links.claim(ChatAccount("discord", "a/b"), code.text)
-    assert await office.links.claim(ACCOUNT, code.text)
+    assert (await office.links.claim(ACCOUNT, code.text)).name == "Ann"
 
 
 async def test_a_code_that_others_read_is_void(office: Office) -> None:

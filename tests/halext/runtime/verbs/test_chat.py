@@ -10,7 +10,7 @@ from halext.errors import InvalidInput, NotFound
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl
 from halext.runtime.shapes import AddNode, Nothing
-from halext.runtime.shapes_chat import AnswerRef, AskAgain, AskMore, AskNew, ConversationRef
+from halext.runtime.shapes_chat import AnswerAfter, AnswerRef, AskAgain, AskMore, AskNew, ConversationRef
 from halext.runtime.verbs import chat, nodes
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
@@ -29,6 +29,8 @@ async def test_a_conversation(
     assert done is not None
     assert chat.turn_info(done).text == "Hello"
     assert chat.turn_info(done).why[0].endswith("chose mac")
+    now = await ann.call(chat.read_answer, AnswerAfter(id=asked.answer, seen=3))
+    assert (now.more, now.turn.state, now.turn.text) == ("lo", "done", "")
     more = await ann.call(chat.ask_more, AskMore(id=asked.conversation.id, text="again", model="m"))
     assert more.conversation.model == "m"
     assert (await ann.call(chat.stop_answer, AnswerRef(id=more.answer))).state in {"stopped", "done"}

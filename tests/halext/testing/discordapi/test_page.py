@@ -54,6 +54,7 @@ def name(kind: str, number: int) -> str:
         ("# Title\ntext", "<h3>Title</h3>text"),
         ("> said\nyes", "<blockquote>said</blockquote>yes"),
         ("- one", "• one"),
+        ("```\nx\n```\n# T\n> q\n- one", "<pre><code>x</code></pre><h3>T</h3><blockquote>q</blockquote>• one"),
         ("||no||", '<span class="sp">no</span>'),
         ("<@1> <@&2> <#3>", " ".join(f'<span class="at">{one}</span>' for one in ("@user1", "@role2", "#channel3"))),
         ("@everyone", '<span class="at">@everyone</span>'),

@@ -82,6 +82,8 @@ def test_threads_begin_with_a_message_or_leave_one(world: World, room: Channel, 
 async def test_files_go_stale(world: World, room: Channel, clock: ManualClock) -> None:
     file = world.keep(room, "a.png", b"x")
     assert file.content_type == "image/png"
+    assert world.keep(room, "a.png", b"x", "application/octet-stream").content_type == "image/png"
+    assert world.keep(room, "a", b"x", "text/x").content_type == "text/x"
     assert world.file(file.id) is file
     await clock.advance(24 * 3600)
     assert world.file(file.id) is None
