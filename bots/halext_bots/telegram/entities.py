@@ -137,10 +137,11 @@ def _page(lines: Sequence[Line]) -> _Page:
         if quote >= 0 and (is_pre or not first.is_quoted):
             page.mark("blockquote", quote, quote_end)
             quote = -1
-        if quote < 0 and first.is_quoted and not is_pre:
-            quote = page.length
         # Telegram takes white space off both ends of a message, and would have to move the entities.
-        page.add(_code(group) if is_pre else _drawn(first if page.length else replace(first, indent=0)))
+        piece = _code(group) if is_pre else _drawn(first if page.length else replace(first, indent=0))
+        if quote < 0 and first.is_quoted and not is_pre:
+            quote = page.length + len(piece.text) - len(piece.text.lstrip())
+        page.add(piece)
         quote_end = page.length
     if quote >= 0:
         page.mark("blockquote", quote, quote_end)

@@ -35,6 +35,7 @@ def piece(formatted: Formatted, entity: Entity) -> str:
         ("# T\n~~x~~", "T\nx", [("bold", "T"), ("strikethrough", "x")]),
         ("- a\n  1. b\n\n     c", "• a\n  1. b\n\n    c", []),
         ("> a\n>\n> **b**\n\nc", "a\n\nb\n\nc", [("blockquote", "a\n\nb"), ("bold", "b")]),
+        ("- a\n  - > b", "• a\n  • b", [("blockquote", "• b")]),
         ("> a\n> ```\n> x\n> ```\n> b", "a\n\nx\n\nb", [("blockquote", "a"), ("pre", "x"), ("blockquote", "b")]),
         ("```py\n  x\n\n```", "  x", [("pre", "  x")]),
         ("[a `b`](https://e.example)", "a b", [("text_link", "a b")]),
