@@ -19,6 +19,7 @@ from halext.commands.say import Talk, failure
 from halext.commands.types import Command, Speaker, Text
 from halext.errors import HalextError, Internal
 from halext.runtime.app import App
+from halext.runtime.background import Background
 from halext_bots.discord import tree
 from halext_bots.discord.alerts import AlertChannel
 from halext_bots.discord.chats import Chats
@@ -29,7 +30,7 @@ from halext_bots.discord.incoming import Heard, account, heard, place
 from halext_bots.discord.noise import hush
 from halext_bots.shared.host import Host
 from halext_bots.shared.keeping import Connected
-from halext_bots.shared.lanes import Lanes
+from halext_bots.shared.lanes import Lanes, Spawn
 from halext_bots.shared.stage import Stage
 from halext_bots.shared.strangers import Strangers
 
@@ -64,7 +65,9 @@ async def run(app: App, token: str, connected: Connected) -> None:
 
 
 async def _serve(app: App, token: str, connected: Connected, intents: discord.Intents) -> None:
-    async with Bot(app, intents, connected) as bot:
+    # What goes on by itself ends with the connection: the next one resumes it from the record.
+    work = Background()
+    async with Bot(app, intents, connected, work.spawn) as bot, work:
         try:
             await bot.start(token)
         finally:
@@ -81,7 +84,7 @@ def _point_at(app: App) -> None:
 class Bot(discord.Client):
     """One bot that is logged in. The library calls its `on_…` methods."""
 
-    def __init__(self, app: App, intents: discord.Intents, connected: Connected) -> None:
+    def __init__(self, app: App, intents: discord.Intents, connected: Connected, spawn: Spawn) -> None:
         super().__init__(
             intents=intents,
             allowed_mentions=NOBODY,
@@ -91,11 +94,12 @@ class Bot(discord.Client):
             guild_ready_timeout=GUILDS_S,
         )
         self._app = app
+        self._spawn = spawn
         self._connected = connected
         self._talk = Talk(app, load())
-        self._host = Host(app, self._talk, "discord")
-        self._chats = Chats(self, app.clock, app.background.spawn)
-        self._lanes = Lanes(app.background.spawn)
+        self._host = Host(app, self._talk, "discord", spawn)
+        self._chats = Chats(self, app.clock, spawn)
+        self._lanes = Lanes(spawn)
         self._strangers = Strangers(app.clock)
         self._muted = Strangers(app.clock)
         self._tree = tree.Tree(self, lambda interaction, text: self._chats.on(interaction).say(failed(text)))
@@ -106,7 +110,7 @@ class Bot(discord.Client):
 
     async def setup_hook(self) -> None:
         """Logged in, not connected yet: offer the commands. That can take a while, and people can write anyway."""
-        self._app.background.spawn(self._offer(), "offer the commands on Discord")
+        self._spawn(self._offer(), "offer the commands on Discord")
 
     async def on_ready(self) -> None:
         """Connected, for the first time or anew after a long break."""

@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 class Host:
     """One platform's conversation partner. It knows no platform: a `Stage` shows what it has to say."""
 
-    def __init__(self, app: App, talk: Talk, platform: str, spawn: Spawn | None = None) -> None:
+    def __init__(self, app: App, talk: Talk, platform: str, spawn: Spawn) -> None:
         """`spawn` runs what goes on by itself. One that ends with the connection leaves no half of it behind."""
         self._app = app
-        self._spawn = spawn or app.background.spawn
+        self._spawn = spawn
         self.talk = talk
         self._showings = app.showings(platform)
         self._shown: set[TurnId] = set()
@@ -121,7 +121,7 @@ class Host:
                 is_over = asyncio.Event()
                 group.create_task(self._note(showing, view, is_over))
                 text, buttons = await self._end(caller, showing, view)
-                view.finish(text, buttons)
+                await view.finish(text, buttons)
                 is_shown = await self._insist(view, text, buttons)
                 is_over.set()
             if is_shown:
@@ -147,7 +147,7 @@ class Host:
             if await view.finished():
                 return True
             await self._app.clock.sleep(AGAIN_S)
-            view.finish(text, buttons)
+            await view.finish(text, buttons)
         return False
 
     async def _end(self, caller: Caller, showing: Showing, view: View) -> tuple[str, Sequence[Button]]:
@@ -164,7 +164,7 @@ class Host:
         blocks = ""
         buttons = answers.running_buttons(showing.turn)
         if not showing.refs:
-            view.show(answers.NOTHING_YET, buttons)
+            await view.show(answers.NOTHING_YET, buttons)
         async with aclosing(self._app.answers.follow(caller, showing.turn)) as events:
             async for event in events:
                 if event.turn is not None:
@@ -172,7 +172,7 @@ class Host:
                 blocks = blocks + event.text if event.kind == "block" else blocks
                 rest = event.text if event.kind != "block" else ""
                 if text := blocks + rest:
-                    view.show(text, buttons)
+                    await view.show(text, buttons)
                 if event.kind == "tail":
                     await self._app.clock.sleep(GLANCE_S)
         raise Internal  # an answer's log ends with its turn
@@ -182,8 +182,8 @@ class Host:
         job = self._app.studio.job(caller, number)
         async for job in self._app.studio.follow(caller, number):
             if not job.state.is_end:
-                view.show(paintings.progress(job), paintings.stop_button(job))
-        view.finish(paintings.ended(job), (), paintings.files(job))
+                await view.show(paintings.progress(job), paintings.stop_button(job))
+        await view.finish(paintings.ended(job), (), paintings.files(job))
         await view.finished()
 
 

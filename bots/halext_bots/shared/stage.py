@@ -9,16 +9,16 @@ from halext.commands.types import Button, File, Text
 
 
 class View(Protocol):
-    """One or more messages that show a text while it grows. Nothing here waits for the platform."""
+    """One or more messages that show a text while it grows. Only `finished` waits for the platform."""
 
     @property
     def refs(self) -> tuple[str, ...]:
         """The platform's names for the messages that stand there by now, the first one first."""
 
-    def show(self, markdown: str, buttons: Sequence[Button]) -> None:
+    async def show(self, markdown: str, buttons: Sequence[Button]) -> None:
         """Show the text as it is now; steps in between may be left out."""
 
-    def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
+    async def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
         """Show the text as it stays. May be called again when `finished` has said False."""
 
     async def finished(self) -> bool:

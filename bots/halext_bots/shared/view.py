@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -16,6 +17,8 @@ from halext_bots.shared.transport import Body, Gone, Refused
 
 Rendered = TypeVar("Rendered")
 
+SHORT = 4_000
+"""Characters that are read and cut in a few milliseconds."""
 Dress = Callable[[Rendered, Sequence[Button], Sequence[File]], Body]
 """Makes a platform's message of a rendered text, with buttons below it and files."""
 _log = logging.getLogger(__name__)
@@ -45,9 +48,9 @@ class Growing(Generic[Rendered]):
         fresh = [slot.ref for slot in self._slots if slot.ref is not None]
         return (*fresh, *self._standing[len(self._slots) :])
 
-    def show(self, markdown: str, buttons: Sequence[Button]) -> None:
+    async def show(self, markdown: str, buttons: Sequence[Button]) -> None:
         """Show the text as it is now; the buttons are below the last message."""
-        bodies = self._flow.update(markdown)
+        bodies = await _worked(markdown, self._flow.update)
         last = len(bodies) - 1
         for number in range(self._handed_over, len(bodies)):
             if not self._put(number, self._dress(bodies[number], buttons if number == last else (), ())):
@@ -55,13 +58,13 @@ class Growing(Generic[Rendered]):
         # A full message is done with once another one carries the buttons.
         self._handed_over = max(min(self._flow.frozen, last), 0)
 
-    def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
+    async def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
         """Show the text as it stays; messages that it does not need any more are taken away.
 
         After `finished` has said False it may be called again, and writes over what stands there by then.
         """
+        bodies = await _worked(markdown, lambda text: messages(text, self._renderer))
         self._renew()
-        bodies = messages(markdown, self._renderer)
         last = len(bodies) - 1
         made = [self._dress(body, *((buttons, files) if at == last else ((), ()))) for at, body in enumerate(bodies)]
         self._is_short = not all(self._put(number, body, is_final=True) for number, body in enumerate(made))
@@ -97,6 +100,11 @@ class Growing(Generic[Rendered]):
             self._is_short = True
             return False
         return True
+
+
+async def _worked(text: str, work: Callable[[str], list[Rendered]]) -> list[Rendered]:
+    """Reading a long text takes tenths of a second, which nobody else shall wait for."""
+    return work(text) if len(text) <= SHORT else await asyncio.to_thread(work, text)
 
 
 def _is_settled(slot: Slot) -> bool:

@@ -85,7 +85,7 @@ async def test_what_was_being_shown_is_written_over(fake: FakeDiscord, made: Cha
     (message,) = await fake.until(lambda: fake.answers(room))
     view = made.restore(str(room.id), (str(message.id),))
     assert view is not None
-    view.finish("all of it", [])
+    await view.finish("all of it", [])
     await view.finished()
     assert [one.text for one in fake.answers(room)] == ["all of it"]
 

@@ -43,14 +43,14 @@ class Page:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def show(self, markdown: str, buttons: Sequence[Button]) -> None:
+    async def show(self, markdown: str, buttons: Sequence[Button]) -> None:
         """As it grows."""
         assert [button.label for button in buttons] == ["Stop"]
         self.shown.append(markdown)
         self.refs = self.refs or ("m1",)
         self.changed.set()
 
-    def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
+    async def finish(self, markdown: str, buttons: Sequence[Button], files: Sequence[File] = ()) -> None:
         """As it stays."""
         self.finals.append((markdown, [button.label for button in buttons], len(files)))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -95,10 +96,10 @@ def view(outbox: Outbox, *refs: str) -> Growing[str]:
 async def test_it_grows_over_messages_and_buttons_stand_below_the_last(outbox: Outbox, wall: Wall) -> None:
     growing: View = view(outbox)
     assert growing.refs == ()
-    growing.show("one two three", STOP)
-    growing.show("one two three four five six seven", STOP)
-    growing.finish("one two three four five six seven eight", (Button("Why", "why 1"),), [File("a", b"a")])
-    growing.show("too late", STOP)
+    await growing.show("one two three", STOP)
+    await growing.show("one two three four five six seven", STOP)
+    await growing.finish("one two three four five six seven eight", (Button("Why", "why 1"),), [File("a", b"a")])
+    await growing.show("too late", STOP)
     assert await growing.finished()
     assert " ".join(map(str, wall.texts)).split() == ["one", "two", "three", "four", "five", "six", "seven", "eight"]
     assert [bool(body.buttons) for body in wall.standing.values()] == [False, True] or len(wall.standing) == 3
@@ -111,7 +112,7 @@ async def test_after_a_restart_it_writes_over_what_stands_and_takes_the_rest_awa
     wall.standing = {"x1": Body("old"), "x2": Body("older"), "x3": Body("oldest")}
     growing = view(outbox, "x1", "x2", "x3")
     assert growing.refs == ("x1", "x2", "x3")
-    growing.finish("short", ())
+    await growing.finish("short", ())
     assert await growing.finished()
     assert wall.standing == {"x1": Body("short", (), ())}
     assert wall.sent == 0
@@ -119,11 +120,11 @@ async def test_after_a_restart_it_writes_over_what_stands_and_takes_the_rest_awa
 
 async def test_what_was_given_up_can_be_said_again_and_stands_there_once(outbox: Outbox, wall: Wall) -> None:
     growing = view(outbox)
-    growing.show("one", STOP)
+    await growing.show("one", STOP)
     wall.failures = [OSError()] * PACE.tries
-    growing.finish("whole", ())
+    await growing.finish("whole", ())
     assert not await growing.finished()
-    growing.finish("whole", ())
+    await growing.finish("whole", ())
     assert await growing.finished()
     assert wall.texts == ["whole"]
 
@@ -131,19 +132,19 @@ async def test_what_was_given_up_can_be_said_again_and_stands_there_once(outbox:
 async def test_what_is_gone_for_good_is_not_said_again(outbox: Outbox, wall: Wall) -> None:
     growing = view(outbox)
     wall.failures = [Gone()] * 5
-    growing.finish("whole", ())
+    await growing.finish("whole", ())
     assert await growing.finished()
     assert wall.texts == []
 
 
 async def test_a_closed_outbox_leaves_it_to_be_said_later(outbox: Outbox, wall: Wall) -> None:
     growing = view(outbox)
-    growing.show("one", STOP)
+    await growing.show("one", STOP)
     await outbox.close(1.0)
-    growing.show("one two", STOP)
-    growing.finish("whole", ())
+    await growing.show("one two", STOP)
+    await growing.finish("whole", ())
     assert not await growing.finished()
-    growing.finish("whole", ())
+    await growing.finish("whole", ())
     assert not await growing.finished()
     assert "whole" not in wall.texts
 
@@ -155,7 +156,29 @@ async def test_no_room_is_said_once_and_leaves_it_to_be_said_later(
         outbox.post(Body("x"))
     growing = view(outbox)
     for _ in range(3):
-        growing.show("one two three four five six seven", STOP)
-    growing.finish("whole", ())
+        await growing.show("one two three four five six seven", STOP)
+    await growing.finish("whole", ())
     assert not await growing.finished()
     assert caplog.text.count("no room") <= 2
+
+
+async def test_a_long_text_is_worked_on_beside_the_loop_and_shown_like_a_short_one(
+    outbox: Outbox, wall: Wall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside: list[object] = []
+    to_thread = asyncio.to_thread
+
+    async def noted(work: Callable[..., list[str]], text: str) -> list[str]:
+        beside.append(work)
+        return await to_thread(work, text)
+
+    monkeypatch.setattr(asyncio, "to_thread", noted)
+    monkeypatch.setattr("halext_bots.shared.view.SHORT", 20)
+    growing = view(outbox)
+    await growing.show("one two", STOP)
+    assert beside == []
+    await growing.show("one two three four five six seven", STOP)
+    await growing.finish("one two three four five six seven", ())
+    assert await growing.finished()
+    assert len(beside) == 2
+    assert " ".join(map(str, wall.texts)).split() == ["one", "two", "three", "four", "five", "six", "seven"]

@@ -139,7 +139,7 @@ async def test_what_was_shown_before_a_restart_is_written_over(
     (message,) = await telegram.until(lambda: telegram.answers(ada.chat))
     view = chats.restore(str(ada.id), (str(message.id),))
     assert view is not None
-    view.finish("whole", ())
+    await view.finish("whole", ())
     async with asyncio.timeout(5):
         assert await view.finished()
     assert [message.text for message in telegram.answers(ada.chat)] == ["whole"]
