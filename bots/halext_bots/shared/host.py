@@ -127,9 +127,16 @@ class Host:
                 is_shown = await self._insist(view, text, buttons)
                 is_over.set()
             if is_shown:
-                await self._showings.forget(showing.turn)
+                await self._forget(showing.turn)
         finally:
             self._shown.discard(showing.turn)
+
+    async def _forget(self, turn: TurnId) -> None:
+        try:
+            await self._showings.forget(turn)
+        except asyncio.CancelledError:  # the connection ends; the next one would show it once more
+            await self._showings.forget(turn)
+            raise
 
     async def _note(self, showing: Showing, view: View, is_over: asyncio.Event) -> None:
         """Write down which messages carry the answer as soon as they stand there, so that none is sent twice."""
