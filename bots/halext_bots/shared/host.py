@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from halext.accounts.types import Caller
@@ -23,6 +23,8 @@ from halext_bots.shared.stage import Restore, Stage, View
 
 GLANCE_S = 0.25
 """Between two looks at an answer that grows: no platform shows more of it, and each look costs a rendering."""
+NOTE_S = 0.1
+"""How soon after a message has arrived it is on record; a crash in between lets it be sent twice."""
 AGAIN_S = 60.0
 AGAIN_MAX = 60
 """An end that could not be shown is tried again, so often; after that the next start tries."""
@@ -125,21 +127,37 @@ class Host:
                 is_shown = await self._insist(view, text, buttons)
                 is_over.set()
             if is_shown:
-                await self._showings.forget(showing.turn)
+                await self._forget(showing.turn)
         finally:
             self._shown.discard(showing.turn)
 
+    async def _forget(self, turn: TurnId) -> None:
+        try:
+            await self._showings.forget(turn)
+        except asyncio.CancelledError:  # the connection ends; the next one would show it once more
+            await self._showings.forget(turn)
+            raise
+
     async def _note(self, showing: Showing, view: View, is_over: asyncio.Event) -> None:
         """Write down which messages carry the answer as soon as they stand there, so that none is sent twice."""
-        refs = showing.refs
         try:
             while not is_over.is_set():
-                if view.refs != refs:
-                    refs = view.refs
-                    await self._showings.note(replace(showing, refs=refs))
-                await self._app.clock.sleep(GLANCE_S)
+                if view.refs != showing.refs:
+                    showing = await self._noted(showing, view)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(NOTE_S):
+                        await is_over.wait()
+        except asyncio.CancelledError:  # the connection ends
+            if view.refs != showing.refs:
+                await self._noted(showing, view)
+            raise
         except Exception:  # noqa: BLE001  (the answer itself goes on)
             _log.exception("where answer %s stands can't be written down", showing.turn)
+
+    async def _noted(self, showing: Showing, view: View) -> Showing:
+        now = replace(showing, refs=view.refs)
+        await self._showings.note(now)
+        return now
 
     async def _insist(self, view: View, text: str, buttons: Sequence[Button]) -> bool:
         """Wait until the end of an answer is there, over a platform's bad hours; False if they last too long."""

@@ -218,3 +218,25 @@ async def test_pictures_end_with_their_files(bench: Bench) -> None:
     ((text, buttons, files),) = desk.page.finals
     assert "seed 7" in text
     assert (buttons, files) == ([], 1)
+
+
+async def test_where_an_answer_stands_is_on_record_when_the_connection_ends(bench: Bench) -> None:
+    bench.node.add(FakeModel("llama3.2:3b", script=["late"], load_s=3000.0))
+    desk = Desk()
+    async with Background() as connection:
+        host = Host(bench.app, bench.host.talk, "telegram", connection.spawn)
+        await host.ask(desk, bench.ada, "Why?")
+        await asyncio.wait_for(desk.page.changed.wait(), 15)
+        desk.page.refs = ("m8",)
+    assert [showing.refs for showing in await bench.app.showings("telegram").all()] == [("m8",)]
+
+
+async def test_a_connection_that_ends_right_after_an_answer_leaves_nothing_to_show(bench: Bench) -> None:
+    for _ in range(5):
+        desk = Desk()
+        async with Background() as connection:
+            host = Host(bench.app, bench.host.talk, "telegram", connection.spawn)
+            await host.ask(desk, bench.ada, "Why?")
+            await ended(desk.page)
+            await asyncio.sleep(0)
+        assert {showing.refs for showing in await bench.app.showings("telegram").all()} <= {("m1",)}
