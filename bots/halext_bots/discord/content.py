@@ -10,6 +10,7 @@ from typing import Protocol
 import discord
 
 from halext.commands.types import Button, File
+from halext_bots.shared.keyboard import rows
 from halext_bots.shared.transport import Body
 
 PREFIX = "hx:"
@@ -34,15 +35,14 @@ class Content(Body):
     def view(self) -> discord.ui.View | None:
         """The buttons, in the library's words.
 
-        It is stopped, so that the library does not keep it: presses find
-        their command in the button itself.
+        It is stopped, so that the library does not keep it: a press finds its command in the button itself.
         """
         if not self.buttons:
             return None
         view = discord.ui.View(timeout=None)
-        for button in self.buttons:
-            style = discord.ButtonStyle.danger if button.label in STOP_LABELS else discord.ButtonStyle.secondary
-            view.add_item(discord.ui.Button(style=style, label=button.label, custom_id=PREFIX + button.says))
+        for number, row in enumerate(rows(self.buttons)):
+            for button in row:
+                view.add_item(_key(button, number))
         view.stop()
         return view
 
@@ -69,6 +69,11 @@ class Spot(Protocol):
 
     async def edit(self, ref: str, body: Content) -> None:
         """Write over a message that is reached. Raises what the library does."""
+
+
+def _key(button: Button, row: int) -> discord.ui.Button[discord.ui.View]:
+    style = discord.ButtonStyle.danger if button.label in STOP_LABELS else discord.ButtonStyle.secondary
+    return discord.ui.Button(style=style, label=button.label, custom_id=PREFIX + button.says, row=row)
 
 
 def content(text: str, buttons: Sequence[Button] = (), files: Sequence[File] = ()) -> Content:

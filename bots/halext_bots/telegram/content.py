@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 
 from halext.commands.types import Button, File
+from halext_bots.shared.keyboard import rows
 from halext_bots.shared.transport import Body
 from halext_bots.telegram.entities import Formatted
-
-ROW = 3
-"""Buttons side by side: more are cut off on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,7 @@ class Content(Body):
         """The buttons, in the library's words. An edit without it takes the buttons away."""
         if not self.buttons:
             return None
-        keys = [InlineKeyboardButton(button.label, callback_data=button.says) for button in self.buttons]
-        return InlineKeyboardMarkup([keys[at : at + ROW] for at in range(0, len(keys), ROW)])
+        return InlineKeyboardMarkup([[_key(button) for button in row] for row in rows(self.buttons)])
 
 
 def content(
@@ -55,3 +52,7 @@ def of_telegram(body: Body) -> Content:
     if not isinstance(body, Content):
         raise TypeError("that is no message for Telegram")
     return body
+
+
+def _key(button: Button) -> InlineKeyboardButton:
+    return InlineKeyboardButton(button.label, callback_data=button.says)

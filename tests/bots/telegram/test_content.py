@@ -15,7 +15,7 @@ def test_a_message_in_the_words_of_the_library() -> None:
     assert [(entity.type, entity.offset, entity.length) for entity in made.entities] == [("bold", 0, 5)]
     assert made.keyboard is not None
     rows = [[key.callback_data for key in row] for row in made.keyboard.inline_keyboard]
-    assert rows == [["why 0", "why 1", "why 2"], ["why 3", "why 4"]]
+    assert rows == [["why 0", "why 1"], ["why 2", "why 3"], ["why 4"]]
     assert content(BOLD).keyboard is None
 
 
