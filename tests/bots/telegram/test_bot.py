@@ -363,11 +363,6 @@ async def test_a_revoked_token_stops_only_this_and_the_next_one_is_used(begin: B
     await scene.app.vault.set(SecretRef("telegram"), fresh)
     scene.ada.say("three?")
     await scene.answered(more=3)
-    print(
-        [(m.id, m.revisions[-1].content, m.markup) for m in scene.telegram.answers(scene.ada.chat)],
-        scene.asked,
-        [u for u in scene.telegram.updates.delivered],
-    )
     assert len(scene.asked) == 3
     assert len(lines.of("refuses the bot's token")) == 1
     assert not lines.of(old)
