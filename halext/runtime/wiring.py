@@ -6,7 +6,7 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from halext.chat.arrivals.store import ArrivalStore
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
+from halext.errors import DatabaseUnavailable
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
@@ -50,6 +51,9 @@ from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
 from halext.vault.cipher import Cipher
 from halext.vault.store import SecretStore
+
+LAST_TRIES = 3
+LAST_PAUSE_S = 1.0
 
 
 def database_url(settings: Settings) -> str:
@@ -90,7 +94,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         people = People(scope, passwords=Passwords(), counters=cluster, clock=clock)
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
-        stack.push_async_callback(ledger.flush)
+        stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
         tunnels = await _tunnels(roster := TunnelStore(scope))
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
@@ -132,6 +136,18 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         )
 
 
+async def written(what: str, write: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Write the last of something while the house closes, over a database's bad moment; what is lost is said."""
+    for _ in range(LAST_TRIES):
+        try:
+            await write()
+        except DatabaseUnavailable:
+            await clock.sleep(LAST_PAUSE_S)
+        else:
+            return
+    logging.getLogger(__name__).error("the last of %s could not be written: the database is away", what)
+
+
 async def _background(people: People, ledger: UsageLedger, stack: AsyncExitStack) -> Background:
     # Entered last, so that nothing runs any more when what it uses is closed.
     background = await stack.enter_async_context(Background())
@@ -149,7 +165,7 @@ async def _tunnels(roster: TunnelStore) -> Tunnels:
 
 async def _registry(scope: Scope, clock: Clock, feed: Feed, stack: AsyncExitStack) -> Registry:
     registry = Registry(records=NodeStore(scope), clock=clock, publish=feed)
-    stack.push_async_callback(registry.save_rates)
+    stack.push_async_callback(written, "measured speeds", registry.save_rates, clock)
     await registry.load()
     return registry
 

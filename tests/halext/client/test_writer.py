@@ -52,16 +52,16 @@ async def until_saved(kept: Kept, count: int) -> None:
 
 async def test_a_full_batch_is_one_commit_at_once_and_the_rest_soon() -> None:
     kept = Kept()
-    shown: list[int] = []
-    writer = Writer(cast("Book", kept), lambda: shown.append(1))
+    shown = threading.Event()
+    writer = Writer(cast("Book", kept), shown.set)
     running = asyncio.get_running_loop().create_task(writer.run())
     for number in range(BATCH + 1):
         await writer.put(placed(number))
     await until_saved(kept, BATCH + 1)
+    assert await asyncio.to_thread(shown.wait, 10)
     running.cancel()
     assert len(kept.batches) <= 2
     assert kept.saved == list(range(BATCH + 1))
-    assert shown
 
 
 async def test_cut_off_while_it_writes_it_loses_nothing() -> None:

@@ -6,10 +6,18 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from halext.errors import AlreadyRunning, DataDirUnusable, InvalidSetting, SchemaMismatch, WrongKey
+from halext.errors import (
+    AlreadyRunning,
+    DatabaseUnavailable,
+    DataDirUnusable,
+    InvalidSetting,
+    SchemaMismatch,
+    WrongKey,
+)
 from halext.nodes.types import Node
 from halext.runtime.settings import Settings
-from halext.runtime.wiring import open_app, open_database_only, own_places
+from halext.runtime.wiring import LAST_TRIES, open_app, open_database_only, own_places, written
+from halext.testing.clock import ScaledClock
 from halext.types import EndpointId, NodeName, SecretRef
 from halext.upstream import Endpoint
 from halext.vault.cipher import new_key
@@ -109,3 +117,24 @@ async def test_a_failed_start_lets_go_of_the_lock(settings: Settings) -> None:
 )
 def test_our_own_places_are_no_nodes(tmp_path: Path, host: str, port: int, own: set[tuple[str, int]]) -> None:
     assert own_places(Settings(data_dir=tmp_path, host=host, port=port)) == own
+
+
+async def test_the_last_is_written_over_a_bad_moment_of_the_database(caplog: pytest.LogCaptureFixture) -> None:
+    tries: list[int] = []
+
+    async def write() -> None:
+        tries.append(1)
+        if len(tries) < LAST_TRIES:
+            raise DatabaseUnavailable
+
+    await written("everything", write, ScaledClock(1000.0))
+    assert (len(tries), caplog.records) == (LAST_TRIES, [])
+    tries.clear()
+
+    async def fail() -> None:
+        tries.append(1)
+        raise DatabaseUnavailable
+
+    await written("everything", fail, ScaledClock(1000.0))
+    assert len(tries) == LAST_TRIES
+    assert "the last of everything could not be written" in caplog.text
