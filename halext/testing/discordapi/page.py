@@ -71,6 +71,10 @@ MARKS: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"(?<![*\w])\*([^*\n]+)\*(?!\w)"), r"<i>\1</i>"),
     (re.compile(r"(?<![_\w])_([^_\n]+)_(?!\w)"), r"<i>\1</i>"),
 )
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+"""A backslash takes the meaning from a sign; until the end such signs wait in Unicode's private area."""
+HIDDEN = 0xE000
+SHOWN = {HIDDEN + sign: html.escape(chr(sign), quote=False) for sign in range(0x21, 0x7F)}
 NAMED = re.compile(r"&lt;@(!|&amp;)?(\d+)&gt;|&lt;#(\d+)&gt;|(@everyone|@here)")
 
 
@@ -98,7 +102,7 @@ def _code(part: str) -> str:
 
 
 def _marked(part: str, name: Callable[[str, int], str]) -> str:
-    text = html.escape(part, quote=False)
+    text = html.escape(ESCAPED.sub(lambda found: chr(HIDDEN + ord(found[1])), part), quote=False)
     for pattern, replacement in MARKS:
         text = pattern.sub(replacement, text)
 
@@ -108,7 +112,7 @@ def _marked(part: str, name: Callable[[str, int], str]) -> str:
         label = everyone or f"{'#' if room else '@'}{html.escape(name(kind, int(account or room)))}"
         return f'<span class="at">{label}</span>'
 
-    return NAMED.sub(named, text)
+    return NAMED.sub(named, text).translate(SHOWN)
 
 
 class _Channel:

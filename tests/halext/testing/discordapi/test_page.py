@@ -137,3 +137,8 @@ async def test_the_page_shows_what_people_see(
     assert "never mind" not in shown
     assert "hidden.txt" not in shown
     Balance(shown)
+
+
+def test_a_backslash_takes_the_meaning_from_a_sign() -> None:
+    assert formatted(r"*dream\_8 \* x* \<b\> \*no\*", name) == "<i>dream_8 * x</i> &lt;b&gt; *no*"
+    assert formatted(r"`a\_b`", name) == r"<code>a\_b</code>"
