@@ -8,10 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import halext
 from halext.errors import DatabaseUnavailable, SchemaMismatch
+from halext.storage import schema
 from halext.storage.base import Base
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import SchemaState, Upgraded, check, differences, downgrade, require_current, upgrade
@@ -216,7 +218,11 @@ async def test_a_step_that_breaks_references_is_refused(database: Database, next
 
 
 def test_every_step_is_packaged_and_numbered() -> None:
-    from halext.storage.schema import MIGRATIONS
-
-    numbers = [int(file.name[:4]) for file in sorted((MIGRATIONS / "versions").glob("0*.py"))]
+    numbers = [int(revision) for revision in schema.revisions()]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_files_names_say_what_alembic_says() -> None:
+    scripts = ScriptDirectory.from_config(schema._config())
+    assert schema.revisions() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert schema.revisions()[-1] == scripts.get_current_head()
