@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import nbformat
@@ -85,7 +85,13 @@ IN_NOTEBOOK = {
 NOTEBOOK_END = "## Talk"
 """The picture of the notebook ends before this heading."""
 
-Found = TypeVar("Found")
+COLUMNS = "body{display:block!important;columns:2}section{break-inside:avoid;margin-bottom:24px}"
+SIGN = "display:inline-grid;place-items:center;width:18px;height:18px;border-radius:4px;color:#fff;background:"
+SIGNS = {
+    "✅": f'<span style="{SIGN}#2e9e52">✔</span>',
+    "👁": "◉",
+}
+"""Signs that only a font with coloured ones has, which not every machine does, out of letters that all have."""
 
 
 @dataclass
@@ -170,9 +176,7 @@ async def evening(home: Path) -> AsyncIterator[Evening]:
         await run("node", "add", "mac", mac.url)
         await run("node", "add", "pc", pc.url, "--slots", "4", "--tag", "gpu")
         await run("node", "add", "pc", painter.url)
-        there = Evening(
-            url, run, page, discord, telegram, mac, pc, general, computers, family, ada, ada_too, words
-        )
+        there = Evening(url, run, page, discord, telegram, mac, pc, general, computers, family, ada, ada_too, words)
         await discord.until(lambda: ada.commands(general), timeout_s=PATIENCE_S)
         yield there
 
@@ -182,7 +186,15 @@ def ollama(words: list[str], tokens_per_s: float, slots: int = 1) -> FakeOllama:
     speed = {"tokens_per_s": tokens_per_s, "load_s": 1.0}
     models = [
         FakeModel(MODEL, script=words, structured=FOUND, **speed),
-        FakeModel("nomic-embed-text", size_bytes=274_000_000, capabilities=("embedding",), embedding_length=768),
+        FakeModel(
+            "nomic-embed-text",
+            size_bytes=274_000_000,
+            capabilities=("embedding",),
+            embedding_length=768,
+            parameter_size="137M",
+            quantization="F16",
+            context_length=2048,
+        ),
     ]
     return FakeOllama(models, slots=slots, keep_alive_s=1e7, clock=ScaledClock(1.0))
 
@@ -211,9 +223,7 @@ async def halext_up(home: Path, environment: Mapping[str, str]) -> AsyncIterator
     """A real `halext up`: its address, and the code of the first administrator's link."""
     line = [sys.executable, "-m", "halext", "up", "--port", "0", "--no-demo"]
     with (home / "log").open("w") as log:
-        process = subprocess.Popen(
-            line, env=dict(environment), cwd=home, text=True, stdout=subprocess.PIPE, stderr=log
-        )
+        process = subprocess.Popen(line, env=dict(environment), cwd=home, text=True, stdout=subprocess.PIPE, stderr=log)
         try:
             said = await asyncio.to_thread(until_ready, process)
             found = re.search(r"(http://[^/\s]+)/welcome\?code=(\S+)", said)
@@ -261,11 +271,11 @@ async def begin_on_discord(there: Evening) -> None:
     await there.run("ask", "Are you there?", "--node", "mac")
     await there.run("ask", "Are you there?", "--node", "pc")
     there.says(BACKUP)
-    there.ada.slash("ask", channel=there.general, question="How do I back up my photos to a disk?")
+    there.ada.say("How do I back up my photos to a disk?", channel=there.general, mention=True)
     answer = await there.on_discord(there.general, 1, "Regenerate")
     there.ada.click(answer, "Why")
     await there.on_discord(there.general, 2, "chose")
-    there.ada.slash("imagine", channel=there.general, prompt="a quilt of a harbour at dawn", size="512x256", steps="8")
+    there.ada.slash("imagine", channel=there.general, prompt="a patchwork quilt", size="512x256", steps="8")
     await there.on_discord(there.general, 3, "8 steps")
 
 
@@ -289,7 +299,7 @@ async def go_on_in_telegram(there: Evening) -> None:
     (kept,) = (await there.page.get("/hx/conversations")).json()
     ada, chat = there.ada_too, there.ada_too.chat
     ada.command("chat", f"open {kept['id']}")
-    await there.on_telegram(chat, "Here goes on")
+    await there.on_telegram(chat, "Going on here")
     there.says(EVERY_NIGHT)
     ada.say("And every night, by itself?")
     await there.on_telegram(chat, "Regenerate")
@@ -306,7 +316,7 @@ async def go_on_in_telegram(there: Evening) -> None:
 
 async def take_all(there: Evening, browser: Browser, home: Path) -> None:
     """Every picture."""
-    context = await browser.new_context(viewport={"width": 1000, "height": 760}, color_scheme="light")
+    context = await browser.new_context(viewport={"width": 1000, "height": 900}, color_scheme="light")
     wide = await context.new_page()
     await sign_in(wide, there.url)
     await wide.goto(f"{there.url}/c/1")
@@ -322,7 +332,7 @@ async def take_all(there: Evening, browser: Browser, home: Path) -> None:
     await wide.set_viewport_size({"width": 390, "height": 760})
     await wide.goto(f"{there.url}/c/1")
     await keep(wide, "phone.png")
-    await drawn(browser, there.discord.draw(), "discord.png", 1312)
+    await drawn(browser, there.discord.draw(), "discord.png", 1312, COLUMNS)
     await drawn(browser, there.telegram.draw(), "telegram.png", 952)
     await drawn(browser, await notebook(there, home), "notebook.png", 860)
 
@@ -336,10 +346,11 @@ async def sign_in(page: Page, url: str) -> None:
     await page.get_by_label("Your message").wait_for()
 
 
-async def drawn(browser: Browser, page_html: str, name: str, width: int) -> None:
+async def drawn(browser: Browser, page_html: str, name: str, width: int, style: str = "p{}") -> None:
     """A picture of a page of HTML, as tall as it is."""
     page = await browser.new_page(viewport={"width": width, "height": 300}, color_scheme="light")
-    await page.set_content(page_html)
+    await page.set_content(re.sub("|".join(SIGNS), lambda found: SIGNS[found[0]], page_html))
+    await page.add_style_tag(content=style)
     await keep(page, name, of="body")
     await page.close()
 
@@ -360,7 +371,9 @@ async def keep(page: Page, name: str, of: str = "") -> None:
 STYLE = """body{margin:0;padding:20px 24px;background:#fff;color:#1d2320;font:15px/1.5 system-ui,sans-serif}
 .code{display:grid;grid-template-columns:52px 1fr;gap:4px 8px;margin:10px 0}.n{font:13px/2.4 monospace;color:#59625d}
 pre{margin:0;font:13px/1.45 monospace;white-space:pre-wrap}.in{background:#f5f5f3;border:1px solid #dedcd3;padding:7px 10px}
-.out{grid-column:2;padding:2px 10px}.out p{margin:0}h1,h2{margin:14px 0 6px}p{margin:6px 0}"""
+.out{grid-column:2;padding:2px 10px;overflow:hidden}.out p{margin:0}.code>*{min-width:0}
+table{border-collapse:collapse;font-size:12px}th,td{padding:4px 10px 4px 0;text-align:left;white-space:nowrap}
+tbody tr:nth-child(odd){background:#f5f5f3}h1,h2{margin:14px 0 6px}p{margin:6px 0}"""
 
 
 async def notebook(there: Evening, home: Path) -> str:

@@ -57,7 +57,8 @@ img{max-width:100%;max-height:300px;border-radius:8px;display:block;margin-top:6
 .ty{font-size:13px;color:#949ba4}
 """
 COLOURS = ("#5865f2", "#3ba55d", "#d68a00", "#c0398a", "#2f8fb8", "#8a5ad6")
-CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+CODE = re.compile(r"((?<!\\)```.*?```|(?<!\\)`[^`\n]+`)", re.DOTALL)
 MARKS: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"^#{1,3} (.+)$", re.MULTILINE), r"<h3>\1</h3>"),
     (re.compile(r"^-# (.+)$", re.MULTILINE), r"<small>\1</small>"),
@@ -98,7 +99,9 @@ def _code(part: str) -> str:
 
 
 def _marked(part: str, name: Callable[[str, int], str]) -> str:
-    text = html.escape(part, quote=False)
+    part = part.replace("\0", "")
+    kept = [html.escape(found[1], quote=False) for found in ESCAPED.finditer(part)]
+    text = html.escape(ESCAPED.sub("\0", part), quote=False)
     for pattern, replacement in MARKS:
         text = pattern.sub(replacement, text)
 
@@ -108,7 +111,8 @@ def _marked(part: str, name: Callable[[str, int], str]) -> str:
         label = everyone or f"{'#' if room else '@'}{html.escape(name(kind, int(account or room)))}"
         return f'<span class="at">{label}</span>'
 
-    return NAMED.sub(named, text)
+    escaped = iter(kept)
+    return re.sub("\0", lambda _hole: next(escaped), NAMED.sub(named, text))
 
 
 class _Channel:
