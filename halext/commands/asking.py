@@ -116,7 +116,8 @@ async def why(app: App, said: Said) -> Reply:
     if outcome.state is TurnState.RUNNING:
         return Text("It is still being written; ask again when it has ended.", is_quiet=True)
     lines = [words.plain(line) for line in (*outcome.why, outcome.error) if line]
-    return Text("\n".join(f"- {line}" for line in lines) or "Nothing is known of it any more.", is_quiet=True)
+    told = lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
+    return Text(told or "Nothing is known of it any more.", is_quiet=True)
 
 
 @command("chat new")
@@ -149,8 +150,8 @@ async def chat_open(app: App, said: Said) -> Reply:
     await app.places.open(said.caller, said.speaker.place, conversation)
     opened, turns = await app.answers.read(said.caller, conversation)
     last = next((turn.outcome.text for turn in reversed(turns) if turn.outcome.text), "")
-    told = f"\n\n> {words.plain(words.shortened(last, 300))}" if last else ""
-    return Text(f"Here goes on: {words.plain(opened.title)}{told}", is_quiet=True)
+    told = f"\n\n> {words.plain(words.excerpt(last, 300))}" if last else ""
+    return Text(f"Going on here with: {words.plain(opened.title)}{told}", is_quiet=True)
 
 
 def number(text: str) -> int:

@@ -41,8 +41,8 @@ async def models(app: App, said: Said) -> Reply:
     found = await model_verbs.list_models(app, said.caller, Nothing())
     if not found:
         return Text("No node has shown a model yet; `/nodes` says how they are.", is_quiet=True)
-    rows = [(row.name, show_size(row.size_bytes), _places(row)) for row in found]
-    return Text(words.table(["model", "size", "where"], rows), is_quiet=True)
+    lines = [f"- {words.code(row.name)} {_size(row)}{words.plain(_places(row))}" for row in found]
+    return Text("\n".join(lines), is_quiet=True)  # a table would be too wide for a telephone
 
 
 @command("node cordon", NODE, permission=Permission.MANAGE_NODES)
@@ -97,6 +97,10 @@ def _load(node: NodeInfo) -> str:
 
 def _warm(node: NodeInfo) -> str:
     return ", ".join(sorted({model for endpoint in node.endpoints for model in endpoint.loaded})) or "-"
+
+
+def _size(row: ModelRow) -> str:
+    return f"{words.plain(show_size(row.size_bytes))}: " if row.size_bytes else ""
 
 
 def _places(row: ModelRow) -> str:

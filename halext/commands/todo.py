@@ -24,7 +24,7 @@ NUMBER = Option("number", "Its number, as the list shows it", required=True)
 async def add(app: App, said: Said) -> Reply:
     """Write a task down."""
     draft = Draft(said.get("title"), priority=Priority(said.get("priority") or "normal"))
-    return Text(f"Written down: {_line(await app.desk.add(said.caller, draft))}")
+    return Text(f"Written down as {_line(await app.desk.add(said.caller, draft))}")
 
 
 @command("task list")
@@ -47,7 +47,7 @@ async def list_(app: App, said: Said) -> Reply:
 @command("task done", NUMBER)
 async def done(app: App, said: Said) -> Reply:
     """Finish a task."""
-    return await _moved(app, said, TaskState.DONE, "Done")
+    return await _moved(app, said, TaskState.DONE, "Done with")
 
 
 @command("task drop", NUMBER)
@@ -88,7 +88,7 @@ async def suggest(app: App, said: Said) -> Reply:
 
 async def _moved(app: App, said: Said, to: TaskState, word: str) -> Text:
     task = await app.desk.move(said.caller, TaskId(number(said.get("number"))), to)
-    return Text(f"{word}: {_line(task)}", is_quiet=True)
+    return Text(f"{word} {_line(task)}", is_quiet=True)
 
 
 def _line(task: Task) -> str:

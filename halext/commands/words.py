@@ -10,6 +10,8 @@ from halext.errors import InvalidInput
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:=])")
 _BLANKS = re.compile(r"\s+")
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~).*$", re.MULTILINE)
+_MARKS = re.compile(r"^ {0,3}(?:#{1,6}|>) +|\*\*|`", re.MULTILINE)
 
 
 def plain(text: str) -> str:
@@ -28,6 +30,12 @@ def code(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """The beginning of a text, with an ellipsis where something is missing."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def excerpt(markdown: str, most: int) -> str:
+    """The beginning of what a model wrote, as bare words: its first paragraph without the marks, for a reminder."""
+    first = next((block for block in re.split(r"\n\s*\n", markdown) if _FENCE.sub("", block).strip()), "")
+    return shortened(_MARKS.sub("", _FENCE.sub("", first)).strip(), most)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -52,6 +52,7 @@ def node_info(
 def endpoint_info(state: EndpointState, in_flight: int) -> shapes.EndpointInfo:
     """An endpoint as people see it, without its headers."""
     sighting, health, endpoint = state.sighting, state.health, state.endpoint
+    is_away = health.status is Status.OFFLINE  # what was in memory there is history
     return shapes.EndpointInfo(
         id=endpoint.id,
         kind=endpoint.kind,
@@ -63,7 +64,7 @@ def endpoint_info(state: EndpointState, in_flight: int) -> shapes.EndpointInfo:
         in_flight=in_flight,
         version=sighting.version if sighting else "",
         models=sorted(model.name for model in sighting.models) if sighting else [],
-        loaded=sorted(model.name for model in sighting.running) if sighting else [],
+        loaded=[] if sighting is None or is_away else sorted(model.name for model in sighting.running),
         latency_s=health.latency_s,
         last_seen_at=health.last_seen_at,
         has_headers=endpoint.secret is not None,

@@ -19,9 +19,10 @@ SINGLE_SLOT_FAMILIES = frozenset(
 class FakeModel:
     """One model: what it says, how fast, and how much room it takes.
 
-    `script` is the answer's tokens; without one the answer is drawn from the server's seed and the prompt. `thoughts`
-    are sent first by a model that can think. `tool_calls` are (name, arguments) pairs, sent when a request offers
-    tools. `parameters` are the model file's, for example `{"num_ctx": 8192}`. A `remote_host` makes it a cloud stub.
+    `script` is the answer's tokens; without one the answer is drawn from the server's seed and the prompt. Where JSON
+    is asked for, `structured` is the answer, or whatever fits the schema when that is None. `thoughts` are sent first
+    by a model that can think. `tool_calls` are (name, arguments) pairs, sent when a request offers tools. `parameters`
+    are the model file's, for example `{"num_ctx": 8192}`. A `remote_host` makes it a cloud stub.
     """
 
     name: str = "llama3.2:3b"
@@ -45,6 +46,7 @@ class FakeModel:
     """A stream among k takes 1 + slowdown × (k - 1) times as long per token."""
     answer_tokens: int = 12
     script: Sequence[str] | None = None
+    structured: Json = None
     thoughts: Sequence[str] = ("Let", " me", " think")
     tool_calls: Sequence[tuple[str, Mapping[str, Json]]] = ()
 

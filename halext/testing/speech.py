@@ -46,7 +46,7 @@ def choose_tokens(
 ) -> tuple[list[str], bool]:
     """The answer's tokens, and whether `limit` cut them short. `schema` asks for JSON."""
     if schema:
-        tokens = words.json_tokens(schema)
+        tokens = words.json_tokens(schema, model.structured)
     elif model.script is not None:
         tokens = list(model.script)
     else:

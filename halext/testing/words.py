@@ -49,9 +49,10 @@ def vector(text: str, length: int) -> list[float]:
     return [x / norm for x in raw]
 
 
-def json_tokens(schema: Any) -> list[str]:
-    """A JSON text that fits the schema (any object will do for the bare word "json"), cut into tokens."""
-    value = _instance(schema) if isinstance(schema, Mapping) else {"answer": "yes"}
+def json_tokens(schema: Any, value: Any = None) -> list[str]:
+    """A JSON text, cut into tokens: of `value`, else of one that fits the schema (any object for the bare "json")."""
+    if value is None:
+        value = _instance(schema) if isinstance(schema, Mapping) else {"answer": "yes"}
     text = json.dumps(value, ensure_ascii=False)
     return [text[at : at + 6] for at in range(0, len(text), 6)]
 

@@ -162,7 +162,7 @@ async def the_conversation_goes_on_everywhere(world: World) -> None:
     """What began on Discord goes on in Telegram, on the page and in the library."""
     (kept,) = (await world.page.get("/hx/conversations")).json()
     world.ada_too.command("chat", f"open {kept['id']}")
-    await world.telegram.until(lambda: world.on_telegram("Here goes on"), timeout_s=PATIENCE_S)
+    await world.telegram.until(lambda: world.on_telegram("Going on here"), timeout_s=PATIENCE_S)
     world.ada_too.say("And at sunset?")
     await world.telegram.until(lambda: world.on_telegram("Regenerate"), timeout_s=PATIENCE_S)
     shown = (await world.page.get(f"/c/{kept['id']}")).text

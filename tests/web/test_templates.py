@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import halext_web
-from halext_web.templates import Templates
+from halext_web.templates import Templates, show_seconds
 
 FOLDER = Path(halext_web.__file__).parent
 MARKUP = sorted((FOLDER / "templates").iterdir())
@@ -25,6 +25,14 @@ def test_files_are_named_by_their_content(tmp_path: Path) -> None:
     assert re.fullmatch(r"/static/a\.[0-9a-f]{12}\.css", one.address)
     assert one.address != two.address
     assert gzip.decompress(two.gzipped) == two.data == b"two"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0 ms"), (0.0301, "31 ms"), (0.9999, "1000 ms"), (1.0, "1.0 s"), (9.94, "9.9 s"), (12.4, "12 s")],
+)
+def test_times_are_written_as_the_script_writes_them(value: float, shown: str) -> None:
+    assert show_seconds(value) == shown
 
 
 def test_everything_is_escaped(tmp_path: Path) -> None:

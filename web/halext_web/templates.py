@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 HERE = Path(__file__).parent
 HASH_LENGTH = 12
 """Hex digits of a file's SHA-256 in its name: 48 bits tell two versions apart."""
+TENTHS_BELOW_S = 10
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -43,11 +45,19 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
+        self._environment.filters["seconds"] = show_seconds
         self._environment.globals["static"] = lambda name: self.assets[name].address
 
     def render(self, name: str, context: dict[str, Any]) -> str:
         """The page; everything in the context is escaped."""
         return self._environment.get_template(name).render(context)
+
+
+def show_seconds(value: float) -> str:
+    """A time as `chat.js` writes it, so that a page says the same after it is reloaded."""
+    if value < 1:
+        return f"{math.ceil(value * 1000)} ms"
+    return f"{value:.1f} s" if value < TENTHS_BELOW_S else f"{value:.0f} s"
 
 
 def _asset(path: Path) -> Asset:

@@ -171,7 +171,7 @@ async def test_why_says_where_it_went(chat: Chat, mac: FakeOllama) -> None:
     await chat.end(chat.mia, running)
     done = await chat.ended(chat.mia, f"ask model={MODEL} Why?")
     reason = (await chat.text(chat.mia, "why")).markdown.replace("\\", "")
-    assert reason.startswith("- mac: ")
+    assert reason.startswith("mac: ")
     assert "chose mac" in reason
     assert (await chat.text(elsewhere(chat.mia), f"why {done.id}")).markdown.replace("\\", "") == reason
     assert "no such answer" in await chat.refusal(chat.ada, f"why {done.id}")

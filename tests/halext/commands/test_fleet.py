@@ -26,14 +26,13 @@ async def test_everyone_sees_the_computers_and_their_models(chat: Chat, mac: Fak
     assert nodes[0] == "| node | status | busy | in memory |"
     assert nodes[2:] == ["| mac | healthy | 0 of 1 | - |"]
     models = plain((await chat.text(chat.mia, "models")).markdown).splitlines()
-    assert models[0] == "| model | size | where |"
-    assert [line.split(" | ")[0] for line in models[2:]] == [f"| {name}" for name in sorted([MODEL, SLOW, EMBEDDER])]
-    assert f"| {MODEL} | 2.0 GB | mac (cold) |" in models
+    assert [line.split()[1] for line in models] == [f"`{name}`" for name in sorted([MODEL, SLOW, EMBEDDER])]
+    assert f"- `{MODEL}` 2.0 GB: mac (cold)" in models
     await chat.ended(chat.mia, f"ask model={MODEL} Why?")
     await chat.app.prober.look(EndpointId("mac"))
     assert f"| mac | healthy | 0 of 1 | {MODEL} |" in plain((await chat.text(chat.mia, "nodes")).markdown)
     warm = plain((await chat.text(chat.mia, "models")).markdown)
-    assert f"| {MODEL} | 2.0 GB | mac (warm" in warm
+    assert f"- `{MODEL}` 2.0 GB: mac (warm" in warm
 
 
 @pytest.mark.parametrize(

@@ -45,13 +45,13 @@ def finding(chat: Chat, tasks: list[dict[str, str]]) -> Chat:
 async def test_a_tasks_life(chat: Chat) -> None:
     assert (await chat.text(chat.mia, "task list")).markdown == "Nothing is open."
     added = await chat.text(chat.mia, "task add priority=high Call **Bob** [now](http://a.b)")
-    assert added.markdown == "Written down: 1: Call \\*\\*Bob\\*\\* \\[now\\]\\(http\\://a\\.b\\) (high)"
+    assert added.markdown == "Written down as 1: Call \\*\\*Bob\\*\\* \\[now\\]\\(http\\://a\\.b\\) (high)"
     await chat.text(chat.mia, "task add Water the plants")
     listed = await chat.text(chat.mia, "task list")
     assert listed.markdown.splitlines()[1] == "- 2: Water the plants"
     assert listed.buttons == (Button("Done 1", "task done 1"), Button("Done 2", "task done 2"))
-    assert (await chat.text(chat.mia, "task done #1")).markdown.startswith("Done: 1: Call")
-    assert (await chat.text(chat.mia, "task drop 2")).markdown == "Dropped: 2: Water the plants"
+    assert (await chat.text(chat.mia, "task done #1")).markdown.startswith("Done with 1: Call")
+    assert (await chat.text(chat.mia, "task drop 2")).markdown == "Dropped 2: Water the plants"
     assert (await chat.text(chat.mia, "task list")).markdown == "Nothing is open."
 
 
@@ -93,7 +93,7 @@ async def test_suggestions_wait_for_their_person(chat: Chat) -> None:
         "task drop 2",
     ]
     assert "can't become done" in await chat.refusal(chat.mia, "task done 1")
-    assert (await chat.text(chat.mia, "task accept 1")).markdown.startswith("Accepted: 1")
+    assert (await chat.text(chat.mia, "task accept 1")).markdown.startswith("Accepted 1: ")
     listed = (await chat.text(chat.mia, "task list")).markdown
     assert listed.splitlines()[0].startswith("- 1: Call")
     assert listed.endswith("Suggested:\n\n- 2: Water")

@@ -219,3 +219,21 @@ def test_every_word_of_a_line_is_taken_or_the_line_is_refused(line: str) -> None
 def test_usage_shows_what_must_be_said() -> None:
     assert words.usage(ASK) == "/do QUESTION [model=…] [priority=…]"
     assert words.usage(command(Option("text", "A text", is_rest=True))) == "/do [text]"
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("You can do it with **rsync**:\n\n1. Plug", "You can do it with rsync:"),
+        ("# Title\n\nText", "Title"),
+        ("\n```bash\nrsync -a\n```\n\nText", "rsync -a"),
+        ("```\n\nx", "x"),
+        ("2 * 3 and snake_case", "2 * 3 and snake_case"),
+        ("> said `so`", "said so"),
+        ("a " * 200, "a a a…"),
+        ("**", ""),
+        ("", ""),
+    ],
+)
+def test_an_excerpt_is_the_first_paragraph_without_marks(markdown: str, shown: str) -> None:
+    assert words.excerpt(markdown, 6 if shown == "a a a…" else 60) == shown

@@ -51,6 +51,13 @@ def test_a_node_is_as_well_as_its_best_endpoint(cordon: Cordon, statuses: list[S
     assert (info.endpoints[0].slots, info.endpoints[0].in_flight) == (3, 2)
 
 
+@pytest.mark.parametrize(("status", "loaded"), [(Status.BUSY, ["m"]), (Status.DEGRADED, ["m"]), (Status.OFFLINE, [])])
+def test_nothing_is_in_the_memory_of_a_computer_that_is_away(status: Status, loaded: list[str]) -> None:
+    (shown,) = node_info(NODE, [state("one", status)], lambda _endpoint: 0, now=5.0).endpoints
+    assert shown.loaded == loaded
+    assert shown.models == ["m"]
+
+
 def test_a_models_row_tells_where_it_is_and_how_fast() -> None:
     fast = state("one", Status.HEALTHY, rates=((M, Rates(decode_tps=42.0, decode_count=2)),))
     (row,) = model_rows([fast, state("two", Status.UNKNOWN)], lambda name, _model: name == "one", now=5.0)

@@ -23,6 +23,8 @@ def test_tokens_come_from_the_script_the_schema_or_the_seed() -> None:
     assert choose_tokens(MODEL, "", "p", limit=-1) == (["a", "b", "c"], False)
     assert choose_tokens(MODEL, "", "p", stop=["b"]) == (["a"], False)
     assert "".join(choose_tokens(MODEL, "", "p", schema={"const": 1})[0]) == "1"
+    asked = FakeModel("m", structured={"tasks": []})
+    assert "".join(choose_tokens(asked, "", "p", schema={"const": 1})[0]) == '{"tasks": []}'
     assert len(choose_tokens(FakeModel("m", answer_tokens=4), "", "p")[0]) == 4
 
 

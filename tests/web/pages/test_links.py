@@ -20,7 +20,7 @@ async def act(member: httpx.AsyncClient, **fields: str) -> httpx.Response:
 async def code_of(member: httpx.AsyncClient) -> str:
     answer = await act(member, do="code")
     assert answer.status_code == 200
-    found = re.search(r"<code>/link ([^<]+)</code>", answer.text)
+    found = re.search(r'<code class="copy">/link ([^<]+)</code>', answer.text)
     assert found
     return found[1]
 
@@ -35,7 +35,7 @@ async def test_a_code_is_shown_once_and_links(house: House, member: httpx.AsyncC
     assert (await house.app.links.claim(ChatAccount("telegram", "77", "Mia M."), code)).name == "Mia"
     page = await member.get("/account")
     assert "None is linked." not in page.text
-    assert "Telegram <strong>Mia M.</strong><small>77</small>" in page.text
+    assert "Telegram <strong>Mia M.</strong><small>Number 77</small>" in page.text
 
 
 async def test_pages_with_a_code_are_kept_nowhere(member: httpx.AsyncClient) -> None:
@@ -74,7 +74,7 @@ async def test_what_can_not_be_done_is_said_on_the_page(
     answer = await act(member, **fields)
     assert answer.status_code == status
     assert re.search(rf'role="alert">[^<]*{says}', answer.text)
-    assert "<h1>Chat accounts</h1>" in answer.text
+    assert "<h2>Chat accounts</h2>" in answer.text
 
 
 async def test_strangers_sign_in_first(stranger: httpx.AsyncClient) -> None:
