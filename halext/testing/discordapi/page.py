@@ -57,7 +57,7 @@ img{max-width:100%;max-height:300px;border-radius:8px;display:block;margin-top:6
 .ty{font-size:13px;color:#949ba4}
 """
 COLOURS = ("#5865f2", "#3ba55d", "#d68a00", "#c0398a", "#2f8fb8", "#8a5ad6")
-CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
+CODE = re.compile(r"((?<!\\)(?:```.*?```|`[^`\n]+`))", re.DOTALL)
 MARKS: Sequence[tuple[re.Pattern[str], str]] = (
     (re.compile(r"^#{1,3} (.+)$", re.MULTILINE), r"<h3>\1</h3>"),
     (re.compile(r"^-# (.+)$", re.MULTILINE), r"<small>\1</small>"),
