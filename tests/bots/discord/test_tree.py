@@ -61,12 +61,12 @@ async def test_suggested_tasks_are_accepted_by_a_button(scene: Scene) -> None:
     suggested = await scene.until_button("Accept 1")
     assert asked.answer == 5  # at once: it takes seconds
     scene.ada.click(suggested, "Accept 1")
-    accepted = await scene.until_said("Accepted: 1")
+    accepted = await scene.until_said("Accepted 1:")
     assert accepted.only_for is scene.ada.user
     scene.ada.slash("task list", channel=scene.room)
     listed = await scene.until_button("Done 1")
     scene.ada.click(listed, "Done 1")
-    await scene.until_said("Done: 1")
+    await scene.until_said("Done with 1:")
 
 
 async def test_two_servers_get_the_commands_and_one_that_refuses_keeps_none_from_it(

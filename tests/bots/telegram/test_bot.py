@@ -228,14 +228,14 @@ async def test_suggested_tasks_are_accepted_by_a_press(begin: Begin) -> None:
     assert suggestion.buttons == ["Accept 1", "Drop 1"]
     accept = scene.ada.press(suggestion, "Accept 1")
     await scene.telegram.until(lambda: accept.answer)
-    assert "Accepted: 1" in str(accept.answer)
+    assert "Accepted 1:" in str(accept.answer)
     scene.ada.say("/task_list")
     listed = await scene.telegram.until(
         lambda: [m for m in scene.telegram.answers(scene.ada.chat) if "Done 1" in m.buttons]
     )
     done = scene.ada.press(listed[0], "Done 1")
     await scene.telegram.until(lambda: done.answer)
-    assert "Done: 1" in str(done.answer)
+    assert "Done with 1:" in str(done.answer)
 
 
 async def test_names_of_models_are_never_markup_and_call_nobody(begin: Begin) -> None:
@@ -246,9 +246,9 @@ async def test_names_of_models_are_never_markup_and_call_nobody(begin: Begin) ->
     assert "@\u2060everyone_*loud*_[x](y):1b on mac" in answer.text
     assert {mark["type"] for mark in answer.entities} == {"italic"}
     scene.ada.command("models")
-    listed = await scene.said("size")
+    listed = await scene.said(" GB")
     assert "*loud*" in listed.text
-    assert {mark["type"] for mark in listed.entities} <= {"pre"}
+    assert {mark["type"] for mark in listed.entities} == {"code"}
 
 
 async def test_what_nobody_can_do_is_said_and_nothing_else_stops(begin: Begin) -> None:
