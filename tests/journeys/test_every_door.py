@@ -1,7 +1,8 @@
-"""One house, every door: what begins on Discord goes on in Telegram, on the page and in the library."""
+"""One house, every door: what begins on Discord goes on in Telegram, on the page and in a notebook."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import signal
@@ -14,8 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
-import halext as library
 from halext.testing.automatic1111 import FakeAutomatic1111
 from halext.testing.discord import Channel, FakeDiscord
 from halext.testing.discord import Message as DiscordMessage
@@ -26,7 +28,7 @@ from halext.testing.telegram import FakeTelegram
 from halext.testing.telegram import Message as TelegramMessage
 from halext.testing.telegram import Person as TelegramPerson
 
-from .conftest import House, Up
+from .conftest import House, Up, environment
 from .test_tunnel import free_port, has_ssh, pasted, until_healthy
 
 __all__ = ["has_ssh"]
@@ -108,7 +110,7 @@ async def test_the_whole_story(world: World, halext: Run, tmp_path: Path) -> Non
         await link(world)
         await ask_while_a_node_dies(world, halext, send)
     await alerts_are_told_and_resolved(world, halext, line, tmp_path / "home")
-    await the_conversation_goes_on_everywhere(world)
+    await the_conversation_goes_on_everywhere(world, tmp_path)
     await a_picture_is_made(world, halext)
     await a_task_is_suggested_and_accepted(world)
     world.discord.assert_nobody_pinged()
@@ -158,8 +160,8 @@ async def alerts_are_told_and_resolved(world: World, halext: Run, line: str, hom
     assert len(discord.answers(world.alerts)) == len(telegram.answers(world.family)) == 1
 
 
-async def the_conversation_goes_on_everywhere(world: World) -> None:
-    """What began on Discord goes on in Telegram, on the page and in the library."""
+async def the_conversation_goes_on_everywhere(world: World, home: Path) -> None:
+    """What began on Discord goes on in Telegram, on the page and in a notebook."""
     (kept,) = (await world.page.get("/hx/conversations")).json()
     world.ada_too.command("chat", f"open {kept['id']}")
     await world.telegram.until(lambda: world.on_telegram("Going on here"), timeout_s=PATIENCE_S)
@@ -169,17 +171,25 @@ async def the_conversation_goes_on_everywhere(world: World) -> None:
     assert "Why is the sky blue?" in shown
     assert "And at sunset?" in shown
     token = (await world.page.post("/hx/tokens", json={"name": "notebook"})).json()["token"]
-    asked = await asyncio.to_thread(in_the_library, world.house.url, token, kept["id"])
+    asked = await in_a_notebook(world.house.url, token, kept["id"], home)
     assert asked == ["Why is the sky blue?", "And at sunset?", "And at night?"]
     assert "And at night?" in (await world.page.get(f"/c/{kept['id']}")).text
 
 
-def in_the_library(url: str, token: str, number: int) -> list[str]:
-    """Go on with a conversation; what was asked in it."""
-    with library.connect(url, token=token) as hx:
-        chat = hx.conversation(number)
-        assert chat("And at night?", stream=False).text == "".join(WORDS)
-        return [turn.text for turn in chat.turns if turn.role == "user"]
+async def in_a_notebook(url: str, token: str, number: int, home: Path) -> list[str]:
+    """Go on with a conversation in a cell of a real kernel; what was asked in it."""
+    cell = f"""
+import halext
+talk = halext.connect({url!r}, token={token!r}).conversation({number})
+talk("And at night?", stream=False)
+[turn.text for turn in talk.turns if turn.role == "user"]
+"""
+    book = new_notebook(cells=[new_code_cell(cell)])  # type: ignore[no-untyped-call]  # it brings no types along
+    client = NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(home)}})
+    await client.async_execute(env=environment(IPYTHONDIR=str(home / "ipython")))
+    (shown,) = [output for output in book.cells[0].outputs if output["output_type"] == "execute_result"]
+    asked: list[str] = ast.literal_eval(shown["data"]["text/plain"])
+    return asked
 
 
 async def a_picture_is_made(world: World, halext: Run) -> None:
