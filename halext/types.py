@@ -13,6 +13,8 @@ ModelName = NewType("ModelName", str)
 UserId = NewType("UserId", int)
 RequestId = NewType("RequestId", str)
 """Names one request from the door to the last token; sent to the client as `X-Halext-Request`."""
+WorkspaceId = NewType("WorkspaceId", int)
+"""Names a group of people who share conversations, tasks and a quota."""
 SecretRef = NewType("SecretRef", str)
 """The name of a secret in the vault; never the secret."""
 

@@ -17,16 +17,20 @@ SIGN_IN_FAILURES = 5
 SIGN_IN_WINDOW_S = 60.0
 """So many failures in so much time, for one account or from one address, and then a pause."""
 
-_USER = frozenset({Permission.PUBLIC, Permission.USE})
-PERMISSIONS = {Role.GUEST: _USER, Role.MEMBER: _USER, Role.ADMIN: frozenset(Permission)}
+_EVERYONE = frozenset({Permission.PUBLIC, Permission.USE, Permission.OWN, Permission.ACCOUNT})
+PERMISSIONS = {Role.GUEST: _EVERYONE, Role.MEMBER: _EVERYONE, Role.ADMIN: frozenset(Permission)}
 """What each role allows. Members and guests differ in their quotas, not in their rights."""
 
 
 def allowed(caller: Caller | None, permission: Permission) -> bool:
-    """Whether this caller (None: a stranger) has that right. The role decides, never a name or an id."""
+    """Whether this caller (None: a stranger) has that right: by the role, and by the scopes of the credential, if any.
+
+    Never by a name or an id.
+    """
     if caller is None:
         return permission is Permission.PUBLIC
-    return permission in PERMISSIONS[caller.role]
+    in_scope = caller.scopes is None or permission is Permission.PUBLIC or permission in caller.scopes
+    return in_scope and permission in PERMISSIONS[caller.role]
 
 
 def require(caller: Caller, permission: Permission) -> None:

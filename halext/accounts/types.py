@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from halext.types import ModelName, NodeName, RequestId, UserId
+from halext.types import ModelName, NodeName, RequestId, UserId, WorkspaceId
 
 
 class Role(StrEnum):
@@ -23,7 +23,11 @@ class Permission(StrEnum):
     PUBLIC = "public"
     """Anyone, without a credential: the short list of DESIGN's public routes and nothing else."""
     USE = "use"
-    """Ask models, see nodes and models, manage one's own account."""
+    """Ask models for answers, vectors and pictures, and see nodes and models."""
+    OWN = "own"
+    """Read and change one's own conversations, answers, tasks, pictures and usage."""
+    ACCOUNT = "account"
+    """Change how one gets in: password, sign-ins, API tokens, links of chat accounts. Whoever has it can stay."""
     MANAGE_NODES = "manage-nodes"
     MANAGE_PEOPLE = "manage-people"
     MANAGE_KEYS = "manage-keys"
@@ -45,6 +49,12 @@ class Caller:
     credential: Credential
     user_id: UserId | None = None
     """None for `local` and `house`, which have no row in the database and own nothing."""
+    scopes: frozenset[Permission] | None = None
+    """The only rights that this credential carries, whatever the role allows; None: all of the role's."""
+    workspace: WorkspaceId | None = None
+    """The workspace on whose account this is done; membership was checked when it was set."""
+    address: str = ""
+    """Where the request comes from, as far as it is known; "" for what comes from this process."""
 
 
 LOCAL = Caller("owner", Role.ADMIN, "local")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from halext.accounts.policy import allowed
+from halext.accounts import policy
 from halext.accounts.types import Caller, Permission
 from halext.errors import Forbidden, InvalidInput, NotFound
 
@@ -39,4 +39,9 @@ async def acting_for(app: App, caller: Caller, name: str | None) -> Caller:
 
 def may(caller: Caller, permission: Permission) -> bool:
     """Whether this caller has that right."""
-    return allowed(caller, permission)
+    return policy.allowed(caller, permission)
+
+
+def require(caller: Caller, permission: Permission) -> None:
+    """Raise `Forbidden` unless this caller has that right."""
+    policy.require(caller, permission)

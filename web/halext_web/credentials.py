@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -112,9 +112,9 @@ class Doorkeeper:
             check_origin(headers, self._app.settings.public_url, required=is_cookie)
         if credential is None:
             return None
-        if self._is_owner(credential, peer):
-            return LOCAL
-        return await self._app.people.caller_for(credential.value)
+        is_owner = self._is_owner(credential, peer)
+        known = LOCAL if is_owner else await self._app.people.caller_for(credential.value)
+        return replace(known, address=peer.address)
 
     def _is_owner(self, credential: Credential, peer: Peer) -> bool:
         """The command line of this machine: it knows what stands in a file that only the owner can read."""

@@ -12,14 +12,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from halext.accounts.types import Permission
 from halext.errors import MethodNotAllowed, NotFound, Unauthenticated
+from halext.runtime.acting import require
 from halext_web.credentials import Doorkeeper
 from halext_web.visit import Visit
 
 Endpoint = Callable[[Visit], Awaitable[ASGIApp]]
 """Takes a visit and returns the answer, which is an ASGI app such as Starlette's responses."""
 
-OWN_RIGHTS = frozenset({Permission.PUBLIC, Permission.USE})
-"""Routes with code of their own need no right beyond these; whatever does is an operation, which checks its right."""
+OWN_RIGHTS = frozenset({Permission.PUBLIC, Permission.USE, Permission.OWN, Permission.ACCOUNT})
+"""Routes with code of their own need no right beyond these, which every role has; whatever does is an operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,10 @@ class Table:
             # A session that is over must not keep anyone from the page where a new one begins.
             if entry.permission is not Permission.PUBLIC:
                 raise
-        if visit.known is None and entry.permission is not Permission.PUBLIC:
-            raise Unauthenticated
+        if entry.permission is not Permission.PUBLIC:
+            if visit.known is None:
+                raise Unauthenticated
+            require(visit.known, entry.permission)
         scope["path_params"] = values
         response = await entry.endpoint(visit)
         await response(scope, receive, send)

@@ -27,7 +27,7 @@ LONGEST_WAIT_S = 20.0
 """Shorter than the patience of any client or proxy."""
 
 
-@operation("POST", "/hx/conversations", Permission.USE)
+@operation("POST", "/hx/conversations", Permission.OWN)
 async def begin_conversation(app: App, caller: Caller, params: AskNew) -> Asked:
     """Begin a conversation with a question; the answer runs from now on."""
     return _asked(
@@ -35,7 +35,7 @@ async def begin_conversation(app: App, caller: Caller, params: AskNew) -> Asked:
     )
 
 
-@operation("POST", "/hx/conversations/{id}/ask", Permission.USE)
+@operation("POST", "/hx/conversations/{id}/ask", Permission.OWN)
 async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
     """Ask on in a conversation; the answer runs from now on."""
     number = chat.ConversationId(params.id)
@@ -44,28 +44,28 @@ async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
     )
 
 
-@operation("GET", "/hx/conversations", Permission.USE)
+@operation("GET", "/hx/conversations", Permission.OWN)
 async def list_conversations(app: App, caller: Caller, params: Nothing) -> list[ConversationInfo]:
     """The caller's conversations, the latest first."""
     del params
     return [conversation_info(conversation) for conversation in await app.answers.conversations(caller)]
 
 
-@operation("GET", "/hx/conversations/{id}", Permission.USE)
+@operation("GET", "/hx/conversations/{id}", Permission.OWN)
 async def read_conversation(app: App, caller: Caller, params: ConversationRef) -> Conversation:
     """A conversation with its turns."""
     conversation, turns = await app.answers.read(caller, chat.ConversationId(params.id))
     return Conversation(conversation_info(conversation), [turn_info(turn) for turn in turns])
 
 
-@operation("DELETE", "/hx/conversations/{id}", Permission.USE)
+@operation("DELETE", "/hx/conversations/{id}", Permission.OWN)
 async def forget_conversation(app: App, caller: Caller, params: ConversationRef) -> Done:
     """Delete a conversation for good."""
     await app.answers.forget(caller, chat.ConversationId(params.id))
     return Done("The conversation is deleted.")
 
 
-@operation("GET", "/hx/answers/{id}/now", Permission.USE)
+@operation("GET", "/hx/answers/{id}/now", Permission.OWN)
 async def read_answer(app: App, caller: Caller, params: AnswerAfter) -> AnswerNow:
     """What an answer has said beyond what is known of it; waits a while for more. `/hx/answers/{id}` streams it."""
     wait_s = min(max(params.wait_s, 0.0), LONGEST_WAIT_S)
@@ -74,19 +74,19 @@ async def read_answer(app: App, caller: Caller, params: AnswerAfter) -> AnswerNo
     return AnswerNow(text[seen:], replace(turn_info(turn), text=""))
 
 
-@operation("POST", "/hx/answers/{id}/stop", Permission.USE)
+@operation("POST", "/hx/answers/{id}/stop", Permission.OWN)
 async def stop_answer(app: App, caller: Caller, params: AnswerRef) -> TurnInfo:
     """End an answer; its text so far is kept."""
     return turn_info(await app.answers.stop(caller, chat.TurnId(params.id)))
 
 
-@operation("POST", "/hx/answers/{id}/regenerate", Permission.USE)
+@operation("POST", "/hx/answers/{id}/regenerate", Permission.OWN)
 async def regenerate_answer(app: App, caller: Caller, params: AskAgain) -> Asked:
     """Another answer to the same question, in place of this one and of what followed it."""
     return _asked(await app.answers.regenerate(caller, chat.TurnId(params.id), params.model))
 
 
-@operation("POST", "/hx/answers/{id}/continue", Permission.USE)
+@operation("POST", "/hx/answers/{id}/continue", Permission.OWN)
 async def continue_answer(app: App, caller: Caller, params: AnswerRef) -> Asked:
     """Let the model go on from where an answer ended, as a further turn."""
     return _asked(await app.answers.continue_(caller, chat.TurnId(params.id)))

@@ -9,7 +9,7 @@ from halext.runtime.operations import operation
 from halext.runtime.shapes import Finding, Nothing, Since, UsageRow
 
 
-@operation("GET", "/hx/usage", Permission.USE)
+@operation("GET", "/hx/usage", Permission.OWN)
 async def show_usage(app: App, caller: Caller, params: Since) -> list[UsageRow]:
     """What the caller used, per model."""
     await app.ledger.flush()

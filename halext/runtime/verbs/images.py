@@ -50,14 +50,14 @@ async def imagine(fleet: Fleet, caller: Caller, params: Imagine) -> ImageJob:
     return job_info(fleet.studio.begin(caller, wish, node=node))
 
 
-@operation("GET", "/hx/images/{id}", Permission.USE)
+@operation("GET", "/hx/images/{id}", Permission.OWN)
 async def follow_images(fleet: Fleet, caller: Caller, params: FollowImages) -> ImageJob:
     """How far a job is, and its pictures once they are there."""
     wait_s = min(max(0.0, params.wait_s), LONGEST_LOOK_S)
     return job_info(await fleet.studio.wait(caller, RequestId(params.id), params.seen, wait_s))
 
 
-@operation("DELETE", "/hx/images/{id}", Permission.USE)
+@operation("DELETE", "/hx/images/{id}", Permission.OWN)
 async def cancel_images(fleet: Fleet, caller: Caller, params: ImageJobRef) -> Cancellation:
     """Cancel a job, as far as that can be done."""
     outcome = await fleet.studio.stop(caller, RequestId(params.id))

@@ -64,21 +64,21 @@ async def set_disabled(app: App, caller: Caller, params: SetDisabled) -> UserInf
     return user_info(await app.people.set_disabled(params.name, disabled=params.disabled))
 
 
-@operation("POST", "/hx/tokens", Permission.USE)
+@operation("POST", "/hx/tokens", Permission.ACCOUNT)
 async def create_token(app: App, caller: Caller, params: CreateToken) -> NewToken:
     """Create an API token; it is shown this once."""
     token, info = await app.people.create_token(caller, params.name, params.expires_in_s, for_user=params.user)
     return NewToken(token=token, info=token_row(info))
 
 
-@operation("GET", "/hx/tokens", Permission.USE)
+@operation("GET", "/hx/tokens", Permission.ACCOUNT)
 async def list_tokens(app: App, caller: Caller, params: Nothing) -> list[TokenRow]:
     """The caller's API tokens."""
     del params
     return [token_row(info) for info in await app.people.list_tokens(caller)]
 
 
-@operation("DELETE", "/hx/tokens/{id}", Permission.USE)
+@operation("DELETE", "/hx/tokens/{id}", Permission.ACCOUNT)
 async def revoke_token(app: App, caller: Caller, params: RevokeToken) -> Done:
     """End an API token at once."""
     await app.people.revoke_token(caller, params.id)

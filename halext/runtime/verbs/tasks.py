@@ -10,35 +10,35 @@ from halext.runtime.shapes_tasks import AddTask, EditTask, ListTasks, MoveTask, 
 from halext.tasks.types import Draft, Priority, Task, TaskId, TaskState
 
 
-@operation("POST", "/hx/tasks", Permission.USE)
+@operation("POST", "/hx/tasks", Permission.OWN)
 async def add_task(app: App, caller: Caller, params: AddTask) -> TaskRow:
     """Write a task down."""
     draft = Draft(params.title, params.notes, Priority(params.priority), params.due_at)
     return _row(await app.desk.add(await acting_for(app, caller, params.user), draft))
 
 
-@operation("GET", "/hx/tasks", Permission.USE)
+@operation("GET", "/hx/tasks", Permission.OWN)
 async def list_tasks(app: App, caller: Caller, params: ListTasks) -> list[TaskRow]:
     """The caller's tasks, what matters first."""
     states = [TaskState(state) for state in params.states] or [TaskState.OPEN, TaskState.SUGGESTED]
     return [_row(task) for task in await app.desk.tasks(await acting_for(app, caller, params.user), states)]
 
 
-@operation("PUT", "/hx/tasks/{id}/state", Permission.USE)
+@operation("PUT", "/hx/tasks/{id}/state", Permission.OWN)
 async def move_task(app: App, caller: Caller, params: MoveTask) -> TaskRow:
     """Finish, drop or reopen a task, or accept a suggestion."""
     person = await acting_for(app, caller, params.user)
     return _row(await app.desk.move(person, TaskId(params.id), TaskState(params.state)))
 
 
-@operation("PUT", "/hx/tasks/{id}", Permission.USE)
+@operation("PUT", "/hx/tasks/{id}", Permission.OWN)
 async def edit_task(app: App, caller: Caller, params: EditTask) -> TaskRow:
     """Change a task's words, priority or date."""
     draft = Draft(params.title, params.notes, Priority(params.priority), params.due_at)
     return _row(await app.desk.edit(await acting_for(app, caller, params.user), TaskId(params.id), draft))
 
 
-@operation("POST", "/hx/tasks/suggest", Permission.USE)
+@operation("POST", "/hx/tasks/suggest", Permission.OWN)
 async def suggest_tasks(app: App, caller: Caller, params: SuggestTasks) -> list[TaskRow]:
     """Let a model find the to-dos in a text; each is a suggestion until it is accepted."""
     person = await acting_for(app, caller, params.user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,16 +18,20 @@ GUEST = Caller("guest", Role.GUEST, "session", UserId(3))
 MEMBER = Caller("admin", Role.MEMBER, "token", UserId(1))  # neither a name nor an id makes an admin
 ADMIN = Caller("ada", Role.ADMIN, "session", UserId(2))
 P = Permission
+EVERYONE = {P.PUBLIC, P.USE, P.OWN, P.ACCOUNT}
 
 
 @pytest.mark.parametrize(
     ("caller", "rights"),
     [
         (None, {P.PUBLIC}),
-        (GUEST, {P.PUBLIC, P.USE}),
-        (MEMBER, {P.PUBLIC, P.USE}),
+        (GUEST, EVERYONE),
+        (MEMBER, EVERYONE),
         (ADMIN, set(P)),
         (LOCAL, set(P)),
+        (replace(ADMIN, scopes=frozenset({P.USE, P.MANAGE_NODES})), {P.PUBLIC, P.USE, P.MANAGE_NODES}),
+        (replace(MEMBER, scopes=frozenset({P.USE, P.MANAGE_NODES})), {P.PUBLIC, P.USE}),
+        (replace(ADMIN, scopes=frozenset()), {P.PUBLIC}),
     ],
 )
 def test_what_each_role_may_do(caller: Caller | None, rights: set[Permission]) -> None:

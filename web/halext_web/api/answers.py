@@ -37,7 +37,7 @@ RENDERED = frozenset({"block", "done"})
 
 def routes() -> list[Route]:
     """The log of one answer."""
-    return [route("/hx/answers/{id}", follow, Permission.USE)]
+    return [route("/hx/answers/{id}", follow, Permission.OWN)]
 
 
 async def follow(visit: Visit) -> ASGIApp:

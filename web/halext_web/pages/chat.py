@@ -47,10 +47,10 @@ class Choice:
 def routes() -> list[Route]:
     """The chat."""
     return [
-        route("/", chat, Permission.USE),
-        route("/c/{id}", conversation, Permission.USE),
-        route("/ask", ask, Permission.USE, "POST"),
-        route("/again", again, Permission.USE, "POST"),
+        route("/", chat, Permission.OWN),
+        route("/c/{id}", conversation, Permission.OWN),
+        route("/ask", ask, Permission.OWN, "POST"),
+        route("/again", again, Permission.OWN, "POST"),
     ]
 
 

@@ -17,7 +17,7 @@ from halext_web.visit import Visit
 
 def routes() -> list[Route]:
     """The page and its form."""
-    return [route("/account", account, Permission.USE), route("/account", act, Permission.USE, "POST")]
+    return [route("/account", account, Permission.ACCOUNT), route("/account", act, Permission.ACCOUNT, "POST")]
 
 
 async def account(visit: Visit) -> ASGIApp:

@@ -18,7 +18,7 @@ from halext_web.visit import Visit
 
 def routes() -> list[Route]:
     """The page and its form."""
-    return [route("/tasks", tasks, Permission.USE), route("/tasks", act, Permission.USE, "POST")]
+    return [route("/tasks", tasks, Permission.OWN), route("/tasks", act, Permission.OWN, "POST")]
 
 
 async def tasks(visit: Visit) -> ASGIApp:
