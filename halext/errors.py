@@ -13,6 +13,7 @@ HalextError
 ├── AccessError
 │   ├── Unauthenticated
 │   ├── Forbidden
+│   ├── SignInAgain
 │   └── TooManyRequests
 ├── CapacityError
 │   ├── NoNodeOnline
@@ -155,6 +156,12 @@ class Forbidden(AccessError):
     """This needs a right that the caller does not have; ask an administrator."""
 
     code = "forbidden"
+
+
+class SignInAgain(AccessError):
+    """This changes who gets in or where secrets go: sign in again, since the last time is more than an hour ago."""
+
+    code = "sign_in_again"
 
 
 class TooManyRequests(AccessError):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from halext.accounts import policy, tokens
+from collections.abc import Collection, Sequence
+
+from halext.accounts import jwts, policy, tokens
 from halext.accounts.callers import Callers
+from halext.accounts.jwts import Jwts
 from halext.accounts.passwords import Passwords
+from halext.accounts.sessions.policy import SESSION_S, origin
+from halext.accounts.sessions.store import OwnSessions, SessionStore
+from halext.accounts.sessions.types import Origin, Session
 from halext.accounts.store import CredentialStore, PeopleStore, TokenStore
 from halext.accounts.types import Caller, Counters, Permission, Role, TokenInfo, User
 from halext.errors import Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from halext.storage.scope import Scope
 from halext.types import Clock, UserId
 
-SESSION_S = 30 * 24 * 3600.0
 FIRST_ADMIN_CODE_S = 24 * 3600.0
 
 
@@ -22,11 +27,21 @@ class People:
     for accounts. Every change that ends a right ends it at once in this process, and within a second in the others.
     """
 
-    def __init__(self, scope: Scope, *, passwords: Passwords, counters: Counters, clock: Clock) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        *,
+        passwords: Passwords,
+        counters: Counters,
+        clock: Clock,
+        signing_keys: Sequence[bytes] = (),
+    ) -> None:
+        """`signing_keys` are for JWTs, the newest first; all processes of one halext have the same."""
         self._scope = scope
         self._people = PeopleStore(scope)
-        self._credentials = CredentialStore(scope)
-        self._callers = Callers(self._credentials, clock)
+        self._sessions = SessionStore(scope)
+        self._jwts = Jwts(signing_keys)
+        self._callers = Callers(CredentialStore(scope), self._sessions, self._jwts, clock)
         self._passwords = passwords
         self._counters = counters
         self._clock = clock
@@ -40,7 +55,7 @@ class People:
         await self._callers.flush()
 
     async def caller_for(self, credential: str) -> Caller:
-        """Who holds this API token or session. Raises `Unauthenticated`."""
+        """Who holds this API token, session or JWT. Raises `Unauthenticated`."""
         return await self._callers.caller_for(credential)
 
     async def caller_of(self, user_id: UserId) -> Caller | None:
@@ -83,11 +98,14 @@ class People:
 
     # --- signing in and out ---
 
-    async def sign_in(self, name: str, password: str, *, address: str | None = None) -> tuple[str, User]:
+    async def sign_in(
+        self, name: str, password: str, *, address: str | None = None, user_agent: str = "", for_jwt: bool = False
+    ) -> tuple[str, User]:
         """A new session token, to be shown to its owner's browser only, and whose it is.
 
-        `address` is the peer that asks. Raises `Unauthenticated`, in the same words and after the same work for an
-        unknown name, a wrong password and a disabled account, and `TooManyRequests` after some of them.
+        `address` is the peer that asks; a session `for_jwt` lives as long as one does. Raises `Unauthenticated`, in
+        the same words and after the same work for an unknown name, a wrong password and a disabled account, and
+        `TooManyRequests` after some of them.
         """
         try:
             name = policy.clean_name(name)
@@ -98,34 +116,101 @@ class People:
         await self._count_attempt(account_key)
         if address_key:
             await self._count_attempt(address_key)
-        session, user = await self._new_session(name, password)
+        life_s = jwts.LIFE_S if for_jwt else SESSION_S
+        session, user = await self._new_session(name, password, origin(address, user_agent), life_s)
         await self._counters.reset(account_key)
         if address_key:  # only this attempt: others from there may have failed on other accounts
             await self._counters.hit(address_key, policy.SIGN_IN_WINDOW_S, by=-1)
         return session, user
 
-    async def sign_out(self, session_token: str) -> None:
-        """End this session at once; nothing happens if it has ended already."""
-        if tokens.purpose_of(session_token) == "session":
-            await self._credentials.end_session(tokens.digest(session_token))
+    async def sign_out(self, credential: str) -> None:
+        """End this session at once, or the one that a JWT was made from; nothing happens if it has ended already."""
+        if jwts.is_one(credential):
+            claims = self._jwts.read(credential, self._clock.now())
+            digest = claims.digest if claims.source == "session" else ""
+        else:
+            digest = tokens.digest(credential) if tokens.purpose_of(credential) == "session" else ""
+        if digest:
+            await self._sessions.end(digest)
             self._callers.forget()
+
+    async def access_token(self, credential: str, scopes: Collection[str] | None = None) -> tuple[str, float]:
+        """A JWT with the rights of this session or API token, or with some of them, and when it runs out.
+
+        It ends with what it was made from. Raises `Unauthenticated`, `InvalidInput`, and `Forbidden` for a JWT, which
+        would live for ever that way.
+        """
+        if jwts.is_one(credential):
+            raise Forbidden("A JWT makes no other one; use the API token, or sign in again")
+        known = await self._callers.known(credential)
+        carried = None if scopes is None else policy.named_rights(known.caller, scopes)
+        return self._jwts.make(known.user_id, known.source, known.digest, carried, self._clock.now())
 
     async def _count_attempt(self, key: str) -> None:
         # Counted before the password is checked, so that attempts made at the same time all count.
         if await self._counters.hit(key, policy.SIGN_IN_WINDOW_S) > policy.SIGN_IN_FAILURES:
             raise TooManyRequests("Too many attempts; wait a minute", retry_after_s=policy.SIGN_IN_WINDOW_S)
 
-    async def _new_session(self, name: str, password: str) -> tuple[str, User]:
+    async def _new_session(self, name: str, password: str, place: Origin, life_s: float) -> tuple[str, User]:
         user, kept = await self._people.find(name) or (None, None)
         is_right, better = await self._passwords.verify(password, kept)
         if user is not None and kept is not None and is_right:
             session = tokens.make("session")
             now = self._clock.now()
-            if await self._credentials.begin_session(
-                user, tokens.digest(session), checked=kept, better=better, now=now, expires_at=now + SESSION_S
+            if await self._sessions.begin(
+                user,
+                tokens.digest(session),
+                checked=kept,
+                better=better,
+                now=now,
+                expires_at=now + life_s,
+                origin=place,
             ):
                 return session, user
         raise Unauthenticated("The name or the password is wrong")
+
+    # --- one's own sign-ins ---
+
+    async def sessions(self, caller: Caller) -> list[Session]:
+        """The caller's sign-ins that have not ended, the newest first. Raises `InvalidInput` for who has no account."""
+        return await self._own(caller).all(self._clock.now())
+
+    async def end_session(self, caller: Caller, number: int) -> None:
+        """End one of the caller's sign-ins. Raises `NotFound`, for another's just as for none."""
+        await self._own(caller).end(number)
+        self._callers.forget()
+
+    async def sign_out_everywhere(self, caller: Caller) -> None:
+        """End all of the caller's sign-ins, also this one, with the JWTs that were made from them."""
+        await self._own(caller).end_all()
+        self._callers.forget()
+
+    async def change_password(self, caller: Caller, current: str, password: str) -> None:
+        """Replace the caller's own password and end all other sign-ins, and every JWT that was made from this one.
+
+        Raises `Forbidden` for a wrong current password, `TooManyRequests` after some of them, and `InvalidInput`.
+        """
+        policy.check_password(password)
+        own = self._own(caller)
+        key = f"change-password:{caller.user_id}"
+        await self._count_attempt(key)
+        _, kept = await self._people.find(caller.name) or (None, None)
+        is_right, _ = await self._passwords.verify(current, kept)
+        renewed = await self._passwords.hash(password) if is_right else ""
+        is_done = (
+            kept is not None
+            and is_right
+            and await own.renew_password(caller.session, checked=kept, password_hash=renewed, now=self._clock.now())
+        )
+        if not is_done:
+            raise Forbidden("The current password is wrong")
+        self._callers.forget()
+        await self._counters.reset(key)
+
+    def _own(self, caller: Caller) -> OwnSessions:
+        if caller.user_id is None:
+            raise InvalidInput("Sign-ins belong to a person: sign in, or use `halext user sign-out NAME`.")
+        return OwnSessions(self._scope, caller.user_id)
 
     # --- accounts ---
 
@@ -140,6 +225,18 @@ class People:
     async def list_users(self) -> list[User]:
         """Everyone, by name."""
         return await self._people.users()
+
+    async def named(self, name: str) -> User:
+        """The person of this name. Raises `NotFound`."""
+        if (found := await self._people.find(name)) is None:
+            raise NotFound("There is no user of this name; `halext user list` shows all")
+        return found[0]
+
+    async def sign_out_user(self, name: str) -> User:
+        """End all sign-ins of a person. Raises `NotFound`."""
+        user = await self.named(name)
+        await OwnSessions(self._scope, user.id).end_all()
+        return self._changed(user)
 
     async def set_role(self, name: str, role: Role) -> User:
         """Give a person another role. Raises `NotFound`, and `Conflict` for the last admin."""
@@ -165,18 +262,26 @@ class People:
     # --- API tokens ---
 
     async def create_token(
-        self, caller: Caller, name: str, expires_in_s: float | None = None, *, for_user: str | None = None
+        self,
+        caller: Caller,
+        name: str,
+        expires_in_s: float | None = None,
+        *,
+        for_user: str | None = None,
+        scopes: Collection[str] | None = None,
     ) -> tuple[str, TokenInfo]:
         """A new API token, shown this once, for the caller or, by those who manage people, for someone else.
 
-        Raises `InvalidInput`, `Forbidden` and `NotFound`.
+        `scopes` are the rights that it carries: `use` and `own` if none are named, `all` for all of its owner's, now
+        and later. Raises `InvalidInput`, `Forbidden`, `SignInAgain` and `NotFound`.
         """
         name = policy.clean_name(name)
         if expires_in_s is not None and not 0 < expires_in_s < float("inf"):
             raise InvalidInput("A token's time is more than 0 seconds; leave it out for one that stays valid")
         owner = await self._token_owner(caller, for_user)
-        token = tokens.make("token")
         now = self._clock.now()
+        carried = policy.token_scopes(caller, owner.role, scopes, now)
+        token = tokens.make("token")
         info = await self._tokens_in_reach(caller).add(
             owner,
             name,
@@ -184,6 +289,7 @@ class People:
             hint=tokens.hint(token),
             now=now,
             expires_at=None if expires_in_s is None else now + expires_in_s,
+            scopes=carried,
         )
         return token, info
 
@@ -201,10 +307,7 @@ class People:
             raise InvalidInput("Say whose token it is to be: `halext token create NAME --user WHO`")
         if for_user is not None and policy.name_key(for_user) != policy.name_key(caller.name):
             policy.require(caller, Permission.MANAGE_PEOPLE)
-        found = await self._people.find(for_user or caller.name)
-        if found is None:
-            raise NotFound("There is no user of this name; `halext user list` shows all")
-        return found[0]
+        return await self.named(for_user or caller.name)
 
     def _tokens_in_reach(self, caller: Caller) -> TokenStore:
         return TokenStore.for_caller(self._scope, caller, everyone=policy.allowed(caller, Permission.MANAGE_PEOPLE))

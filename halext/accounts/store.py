@@ -1,4 +1,4 @@
-"""The tables of people, sessions, codes, tokens and usage."""
+"""The tables of people, codes, tokens and usage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from sqlalchemy import (
     Select,
     String,
     Text,
+    column,
     delete,
     func,
     insert,
     select,
+    table,
     text,
     true,
     update,
@@ -39,6 +41,8 @@ _FIRST_ADMIN = "first-admin"
 _FIRST_ADMIN_LOCK = 0x686C7874
 """The PostgreSQL advisory lock around the first admin's code; on SQLite every write is alone anyway."""
 _INTEGER_MAX = 2**31 - 1
+_SESSIONS = table("sessions", column("user_id"))
+_INVITES = table("invites", column("maker_id"))
 
 
 class UserRow(Base):
@@ -56,17 +60,6 @@ class UserRow(Base):
     password_hash: Mapped[str | None] = mapped_column(String(256))
     disabled: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[float] = mapped_column(Double)
-
-
-class SessionRow(Base):
-    """A sign-in."""
-
-    __tablename__ = "sessions"
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    hash: Mapped[str] = mapped_column(String(64), unique=True)
-    created_at: Mapped[float] = mapped_column(Double)
-    expires_at: Mapped[float] = mapped_column(Double)
 
 
 class CodeRow(Base):
@@ -93,6 +86,8 @@ class TokenRow(Base):
     created_at: Mapped[float] = mapped_column(Double)
     expires_at: Mapped[float | None] = mapped_column(Double)
     last_used_at: Mapped[float | None] = mapped_column(Double)
+    scopes: Mapped[str | None] = mapped_column(Text)
+    """Rights with blanks between them; None: all of the owner's."""
 
 
 class UsageRow(Base):
@@ -183,7 +178,9 @@ class PeopleStore:
             if admins_before and not await _admins(session):
                 raise Conflict(f"{row.name} is the last admin; make someone else one first (`halext user role`)")
             if ends_sessions:
-                await session.execute(delete(SessionRow).where(SessionRow.user_id == row.id))
+                await session.execute(delete(_SESSIONS).where(_SESSIONS.c.user_id == row.id))
+            if row.disabled or Permission.MANAGE_PEOPLE not in policy.PERMISSIONS[Role(row.role)]:
+                await session.execute(delete(_INVITES).where(_INVITES.c.maker_id == row.id))
             return _user(row)
 
     async def replace_first_admin_code(self, code: str, now: float, expires_at: float) -> bool:
@@ -217,38 +214,10 @@ class PeopleStore:
 
 
 class CredentialStore:
-    """Finds the person behind a hash, and keeps sessions."""
+    """Finds the person behind the hash of an API token."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-
-    async def begin_session(
-        self, user: User, session_hash: str, *, checked: str, better: str | None, now: float, expires_at: float
-    ) -> bool:
-        """Add a session, unless the person was disabled or the password changed since `checked` was read.
-
-        `better` replaces the kept password hash. Sessions of this person that have run out are cleared away.
-        """
-        async with self._scope.write() as session:
-            row = await session.get_one(UserRow, user.id, with_for_update=True)
-            if row.disabled or row.password_hash != checked:
-                return False
-            row.password_hash = better or checked
-            await session.execute(delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.expires_at <= now))
-            session.add(SessionRow(user_id=user.id, hash=session_hash, created_at=now, expires_at=expires_at))
-            return True
-
-    async def end_session(self, session_hash: str) -> None:
-        """End one session, if it exists."""
-        async with self._scope.write() as session:
-            await session.execute(delete(SessionRow).where(SessionRow.hash == session_hash))
-
-    async def session(self, session_hash: str) -> tuple[User, float] | None:
-        """Who signed in with this session, and when it runs out; None if it has ended or the person is disabled."""
-        query = select(UserRow, SessionRow.expires_at).join(SessionRow, SessionRow.user_id == UserRow.id)
-        async with self._scope.read() as session:
-            found = (await session.execute(query.where(SessionRow.hash == session_hash, ~UserRow.disabled))).first()
-            return found and (_user(found[0]), found[1])
 
     async def token(self, token_hash: str) -> tuple[User, TokenInfo] | None:
         """Whose token this is; None if it was revoked or its owner is disabled."""
@@ -294,10 +263,19 @@ class TokenStore:
                 raise NotFound("There is no token with this id; `halext token list` shows yours")
 
     async def add(
-        self, owner: User, name: str, *, token_hash: str, hint: str, now: float, expires_at: float | None
+        self,
+        owner: User,
+        name: str,
+        *,
+        token_hash: str,
+        hint: str,
+        now: float,
+        expires_at: float | None,
+        scopes: frozenset[Permission] | None = None,
     ) -> TokenInfo:
         """Keep a new token of `owner`. Raises `NotFound` if the caller may not act for that person."""
         row = TokenRow(owner_id=owner.id, name=name, hash=token_hash, hint=hint, created_at=now, expires_at=expires_at)
+        row.scopes = None if scopes is None else " ".join(sorted(scopes))
         async with self._scope.write() as session:
             session.add(row)
             await session.flush()
@@ -376,7 +354,8 @@ def _user(row: UserRow) -> User:
 
 
 def _token(row: TokenRow, owner: str) -> TokenInfo:
-    return TokenInfo(row.id, owner, row.name, row.hint, row.created_at, row.expires_at, row.last_used_at)
+    scopes = None if row.scopes is None else frozenset(p for p in Permission if p in row.scopes.split())
+    return TokenInfo(row.id, owner, row.name, row.hint, row.created_at, row.expires_at, row.last_used_at, scopes)
 
 
 def _usage(entry: UsageEntry) -> dict[str, object]:

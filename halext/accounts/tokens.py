@@ -7,8 +7,8 @@ import secrets
 from typing import Literal
 
 RANDOM_BYTES = 32
-Purpose = Literal["token", "session", "code"]
-PREFIXES: dict[Purpose, str] = {"token": "hx_", "session": "hxs_", "code": "hxc_"}
+Purpose = Literal["token", "session", "code", "invite"]
+PREFIXES: dict[Purpose, str] = {"token": "hx_", "session": "hxs_", "code": "hxc_", "invite": "hxi_"}
 """They make a credential recognisable, to people and to scanners that look for leaked ones."""
 _TEXT_LENGTH = 43
 """Characters that base64 needs for 32 bytes."""

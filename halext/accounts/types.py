@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -35,9 +35,9 @@ class Permission(StrEnum):
     """Doctor, metrics and everyone's usage."""
 
 
-Credential = Literal["session", "token", "link", "local", "house"]
-"""How a caller proved who they are. `link` is a chat account of theirs; `local` is the owner of the data directory on
-this machine; `house` is halext."""
+Credential = Literal["session", "token", "jwt", "link", "local", "house"]
+"""How a caller proved who they are. `jwt` was made out of a session or a token; `link` is a chat account of theirs;
+`local` is the owner of the data directory on this machine; `house` is halext."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,10 @@ class Caller:
     """The workspace on whose account this is done; membership was checked when it was set."""
     address: str = ""
     """Where the request comes from, as far as it is known; "" for what comes from this process."""
+    session: int | None = field(default=None, compare=False)
+    """The sign-in behind this credential, if there is one."""
+    signed_in_at: float | None = field(default=None, compare=False)
+    """When the person last showed their password for it; None for credentials that no password was shown for."""
 
 
 LOCAL = Caller("owner", Role.ADMIN, "local")
@@ -84,6 +88,8 @@ class TokenInfo:
     created_at: float
     expires_at: float | None
     last_used_at: float | None
+    scopes: frozenset[Permission] | None = None
+    """The only rights that it carries; None: all that its owner has."""
 
 
 Outcome = Literal["done", "failed", "cancelled", "interrupted"]

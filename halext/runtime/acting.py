@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halext.accounts import policy
-from halext.accounts.types import Caller, Permission
+from halext.accounts.types import Caller, Permission, Role
 from halext.errors import Forbidden, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -45,3 +45,8 @@ def may(caller: Caller, permission: Permission) -> bool:
 def require(caller: Caller, permission: Permission) -> None:
     """Raise `Forbidden` unless this caller has that right."""
     policy.require(caller, permission)
+
+
+def require_role(caller: Caller, role: Role) -> None:
+    """Raise `Forbidden` unless this caller may make somebody a `role`."""
+    policy.require_role(caller, role)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from halext.types import Clock
 
 if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
+    from halext.accounts.invites.desk import Invites
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.links.desk import Links
     from halext.accounts.people import People
@@ -57,6 +58,7 @@ class App(Fleet):
     database: Database
     vault: Vault
     people: People
+    invites: Invites
     links: Links
     ledger: UsageLedger
     answers: Answers

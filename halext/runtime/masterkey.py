@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from halext.accounts.jwts import signing_key
 from halext.errors import InvalidSetting
 from halext.hosts.files import write_private
 from halext.runtime.settings import Settings
@@ -33,6 +34,11 @@ def load(settings: Settings) -> tuple[str, ...]:
     key = new_key()
     write_private(file, key + "\n")
     return (key,)
+
+
+def signing_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The keys for JWTs that belong to the master keys, newest first. Raises as `load` does."""
+    return tuple(signing_key(key) for key in load(settings))
 
 
 def add(settings: Settings) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_type_hints
 
-from halext.accounts.policy import allowed
+from halext.accounts.policy import allowed, require_fresh
 from halext.accounts.types import Caller, Permission
 from halext.errors import Forbidden
 from halext.runtime.shapes import Params
@@ -40,18 +40,22 @@ class Operation(Generic[P, R]):
     verb: Callable[[Any, Caller, P], Awaitable[R]]
     needs_house: bool
     """Whether it needs people and a database, which a fleet that the library opens by itself does not have."""
+    fresh: bool = False
+    """Whether a sign-in of more than an hour ago must be renewed first."""
 
-    async def __call__(self, app: object, caller: Caller, params: P) -> R:
-        """Run it for this caller. Raises `Forbidden` without the right, and whatever the verb raises."""
+    async def __call__(self, app: Any, caller: Caller, params: P) -> R:
+        """Run it for this caller. Raises `Forbidden` without the right, `SignInAgain`, and whatever the verb raises."""
         if not allowed(caller, self.permission):
             raise Forbidden(f"{self.summary.rstrip('.')} needs the right “{self.permission}”; ask an administrator.")
+        if self.fresh:
+            require_fresh(caller, self.permission, app.clock.now())
         return await self.verb(app, caller, params)
 
 
 def operation(
-    method: Method, path: str, permission: Permission
+    method: Method, path: str, permission: Permission, *, fresh: bool = False
 ) -> Callable[[Callable[[A, Caller, P], Awaitable[R]]], Operation[P, R]]:
-    """Put a verb on the table."""
+    """Put a verb on the table. `fresh` is for what changes who gets in, or where secrets and questions go."""
 
     def register(verb: Callable[[A, Caller, P], Awaitable[R]]) -> Operation[P, R]:
         hints = get_type_hints(verb)
@@ -65,6 +69,7 @@ def operation(
             summary=(verb.__doc__ or verb.__name__).strip().splitlines()[0],
             verb=verb,
             needs_house=next(iter(hints.values())).__name__ == "App",
+            fresh=fresh,
         )
         OPERATIONS.append(entry)
         return entry

@@ -221,6 +221,7 @@ def token_row(token: TokenInfo) -> shapes.TokenRow:
         created_at=token.created_at,
         expires_at=token.expires_at,
         last_used_at=token.last_used_at,
+        scopes=None if token.scopes is None else sorted(token.scopes),
     )
 
 

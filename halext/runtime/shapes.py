@@ -262,6 +262,8 @@ class CreateToken(Params, frozen=True):
     name: str
     expires_in_s: float | None = None
     user: str | None = None
+    scopes: list[str] | None = None
+    """The rights that it carries: `use` and `own` without this; `all` for all of its owner's, now and later."""
 
 
 class RevokeToken(Params, frozen=True):
@@ -280,6 +282,8 @@ class TokenRow(Struct, frozen=True):
     created_at: float
     expires_at: float | None
     last_used_at: float | None
+    scopes: list[str] | None = None
+    """The rights that it carries; none named means all of its owner's."""
 
 
 class NewToken(Struct, frozen=True):

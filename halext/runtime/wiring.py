@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from halext.accounts.invites.desk import Invites
 from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
+from halext.accounts.types import Counters
 from halext.alerts.types import Notifier, Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
@@ -91,7 +93,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         vault = Vault(SecretStore(scope), _cipher(settings), clock)
         cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
         stack.push_async_callback(cluster.close)
-        people = People(scope, passwords=Passwords(), counters=cluster, clock=clock)
+        people = _people(settings, scope, passwords := Passwords(), cluster, clock)
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
@@ -118,6 +120,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             database=database,
             vault=vault,
             people=people,
+            invites=Invites(scope, passwords=passwords, counters=cluster, clock=clock),
             links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
             answers=Answers(scope, gateway, clock, background.spawn),
@@ -146,6 +149,11 @@ async def written(what: str, write: Callable[[], Awaitable[None]], clock: Clock)
         else:
             return
     logging.getLogger(__name__).error("the last of %s could not be written: the database is away", what)
+
+
+def _people(settings: Settings, scope: Scope, passwords: Passwords, counters: Counters, clock: Clock) -> People:
+    keys = masterkey.signing_keys(settings)
+    return People(scope, passwords=passwords, counters=counters, clock=clock, signing_keys=keys)
 
 
 async def _background(people: People, ledger: UsageLedger, stack: AsyncExitStack) -> Background:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 import httpx
 import pytest
 
+from halext.accounts.invites.desk import Invites
 from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
@@ -201,7 +202,8 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
     ledger = UsageLedger(UsageStore(scope), clock)
     nobody = cast("Any", None)
     counters = MemoryCluster(clock)
-    people = People(scope, passwords=Passwords(time_cost=1, memory_kib=64), counters=counters, clock=clock)
+    passwords = Passwords(time_cost=1, memory_kib=64)
+    people = People(scope, passwords=passwords, counters=counters, clock=clock)
     gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
     return App(
         clock=clock,
@@ -229,6 +231,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         database=database,
         vault=nobody,
         people=people,
+        invites=Invites(scope, passwords=passwords, counters=counters, clock=clock),
         links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
         lock=nobody,
@@ -264,7 +267,7 @@ async def _move_in(app: App) -> str:
     await app.people.claim_first_admin(await app.people.first_admin_code() or "", "Ada", "correct horse")
     await app.people.add_user("Mia", Role.MEMBER, "battery staple")
     session, _ = await app.people.sign_in("Mia", "battery staple")
-    token, _ = await app.people.create_token(await app.people.caller_for(session), "tests")
+    token, _ = await app.people.create_token(await app.people.caller_for(session), "tests", scopes=["all"])
     return token
 
 

@@ -11,7 +11,7 @@ from halext.types import SecretRef
 from halext.upstreams import webhook
 
 
-@operation("PUT", "/hx/keys/{name}", Permission.MANAGE_KEYS)
+@operation("PUT", "/hx/keys/{name}", Permission.MANAGE_KEYS, fresh=True)
 async def set_key(app: App, caller: Caller, params: SetKey) -> Done:
     """Store a secret under a name, encrypted."""
     del caller
@@ -28,7 +28,7 @@ async def list_keys(app: App, caller: Caller, params: Nothing) -> list[KeyRow]:
     return [key_row(secret) for secret in await app.vault.list()]
 
 
-@operation("DELETE", "/hx/keys/{name}", Permission.MANAGE_KEYS)
+@operation("DELETE", "/hx/keys/{name}", Permission.MANAGE_KEYS, fresh=True)
 async def remove_key(app: App, caller: Caller, params: Named) -> Done:
     """Forget a secret."""
     del caller

@@ -48,7 +48,7 @@ async def show_node(fleet: Fleet, caller: Caller, params: Named) -> NodeInfo:
     return _info(fleet, fleet.registry.node(params.name))
 
 
-@operation("POST", "/hx/nodes", Permission.MANAGE_NODES)
+@operation("POST", "/hx/nodes", Permission.MANAGE_NODES, fresh=True)
 async def add_node(app: App, caller: Caller, params: AddNode) -> NodeInfo:
     """Register a node, or add endpoints to a known one; it is looked at before this returns."""
     del caller

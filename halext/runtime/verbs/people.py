@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from halext.accounts.types import Caller, Permission, Role
+from halext.runtime.acting import require_role
 from halext.runtime.app import App
 from halext.runtime.operations import operation
 from halext.runtime.present import token_row, user_info
@@ -29,10 +30,10 @@ async def who_am_i(app: App, caller: Caller, params: Nothing) -> Me:
     return Me(name=caller.name, role=str(caller.role), credential=caller.credential)
 
 
-@operation("POST", "/hx/admin/users", Permission.MANAGE_PEOPLE)
+@operation("POST", "/hx/admin/users", Permission.MANAGE_PEOPLE, fresh=True)
 async def add_user(app: App, caller: Caller, params: AddUser) -> UserInfo:
     """Add a person."""
-    del caller
+    require_role(caller, Role(params.role))
     return user_info(await app.people.add_user(params.name, Role(params.role), params.password))
 
 
@@ -43,17 +44,17 @@ async def list_users(app: App, caller: Caller, params: Nothing) -> list[UserInfo
     return [user_info(user) for user in await app.people.list_users()]
 
 
-@operation("PUT", "/hx/admin/users/{name}/role", Permission.MANAGE_PEOPLE)
+@operation("PUT", "/hx/admin/users/{name}/role", Permission.MANAGE_PEOPLE, fresh=True)
 async def set_role(app: App, caller: Caller, params: SetRole) -> UserInfo:
     """Give a person another role."""
-    del caller
+    require_role(caller, Role(params.role))
     return user_info(await app.people.set_role(params.name, Role(params.role)))
 
 
-@operation("PUT", "/hx/admin/users/{name}/password", Permission.MANAGE_PEOPLE)
+@operation("PUT", "/hx/admin/users/{name}/password", Permission.MANAGE_PEOPLE, fresh=True)
 async def set_password(app: App, caller: Caller, params: SetPassword) -> UserInfo:
     """Give a person another password; their sign-ins end."""
-    del caller
+    require_role(caller, (await app.people.named(params.name)).role)  # who sets it can sign in as that person
     return user_info(await app.people.set_password(params.name, params.password))
 
 
@@ -67,7 +68,9 @@ async def set_disabled(app: App, caller: Caller, params: SetDisabled) -> UserInf
 @operation("POST", "/hx/tokens", Permission.ACCOUNT)
 async def create_token(app: App, caller: Caller, params: CreateToken) -> NewToken:
     """Create an API token; it is shown this once."""
-    token, info = await app.people.create_token(caller, params.name, params.expires_in_s, for_user=params.user)
+    token, info = await app.people.create_token(
+        caller, params.name, params.expires_in_s, for_user=params.user, scopes=params.scopes
+    )
     return NewToken(token=token, info=token_row(info))
 
 

@@ -22,7 +22,7 @@ from halext.upstreams.address import DEFAULT_PORTS, place
 EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, never bound to
 
 
-@operation("POST", "/hx/nodes/{name}/join", Permission.MANAGE_NODES)
+@operation("POST", "/hx/nodes/{name}/join", Permission.MANAGE_NODES, fresh=True)
 async def join_node(app: App, caller: Caller, params: JoinNode) -> JoinLine:
     """Make a one-time code with which a computer at home dials in as this node."""
     del caller

@@ -9,6 +9,8 @@ import pytest
 
 from halext.accounts import tokens
 from halext.accounts.callers import CACHE_MAX, CACHE_S, TOUCH_S, Callers
+from halext.accounts.jwts import Jwts
+from halext.accounts.sessions.store import SessionStore
 from halext.accounts.store import CredentialStore, PeopleStore, TokenStore
 from halext.accounts.types import LOCAL, Role, TokenInfo, User
 from halext.errors import DatabaseUnavailable, Unauthenticated
@@ -53,8 +55,8 @@ def store(scope: Scope) -> WatchedStore:
 
 
 @pytest.fixture
-def callers(store: WatchedStore, clock: ManualClock) -> Callers:
-    return Callers(store, clock)
+def callers(store: WatchedStore, scope: Scope, clock: ManualClock) -> Callers:
+    return Callers(store, SessionStore(scope), Jwts(), clock)
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ async def test_what_can_not_be_ours_does_not_reach_the_database(callers: Callers
 async def test_no_credential_is_kept_in_memory(callers: Callers, token: str) -> None:
     await callers.caller_for(token)
     assert token not in repr(vars(callers))
-    assert list(callers._known) == [tokens.digest(token)]
+    assert list(callers._known) == [f"token:{tokens.digest(token)}"]
 
 
 async def test_a_flood_of_wrong_tokens_is_not_remembered(callers: Callers) -> None:

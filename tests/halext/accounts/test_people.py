@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from halext.accounts.passwords import Passwords
-from halext.accounts.people import FIRST_ADMIN_CODE_S, SESSION_S, People
+from halext.accounts.people import FIRST_ADMIN_CODE_S, People
+from halext.accounts.sessions.policy import SESSION_S
 from halext.accounts.types import LOCAL, Caller, Role, User
 from halext.cluster.memory import MemoryCluster
 from halext.errors import (
@@ -220,9 +221,7 @@ async def test_a_password_changed_during_a_sign_in_makes_no_session(people: Peop
     assert found
     assert found[1]
     await people.set_password("Ada", "another " + PASSWORD)
-    is_begun = await people._credentials.begin_session(
-        found[0], "h", checked=found[1], better=None, now=0, expires_at=1
-    )
+    is_begun = await people._sessions.begin(found[0], "h", checked=found[1], better=None, now=0, expires_at=1)
     assert not is_begun
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
-from halext.accounts.types import LOCAL, Caller, Role, User
+from halext.accounts.types import LOCAL, Caller, Permission, Role, User
 from halext.cluster.memory import MemoryCluster
 from halext.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from halext.storage.scope import Scope
@@ -33,8 +33,10 @@ async def test_a_token_is_shown_once_and_works(people: People) -> None:
     assert token.startswith("hx_")
     assert token.startswith(info.hint)
     assert len(info.hint) <= 8
-    assert await people.caller_for(token) == Caller("Ada", Role.MEMBER, "token", user.id)
+    scopes = frozenset({Permission.USE, Permission.OWN})
+    assert await people.caller_for(token) == Caller("Ada", Role.MEMBER, "token", user.id, scopes=scopes)
     assert await people.list_tokens(as_caller(user)) == [info]
+    assert info.scopes == scopes
 
 
 async def test_a_token_runs_out(people: People, clock: ManualClock) -> None:

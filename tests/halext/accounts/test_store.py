@@ -58,32 +58,8 @@ async def test_a_hash_leads_to_its_owner_until_that_ends(scope: Scope, people: P
     credentials = CredentialStore(scope)
     info = await add_token(tokens_of(scope, ada), ada, "h")
     assert await credentials.token("h") == (ada, info)
-    assert await credentials.session("h") is None  # one kind is never taken for the other
-    await credentials.begin_session(ada, "s", checked="kept", better=None, now=1.0, expires_at=9.0)
-    assert await credentials.session("s") == (ada, 9.0)
-    assert await credentials.token("s") is None
     await people.set_disabled("ada", disabled=True)
     assert await credentials.token("h") is None
-    assert await credentials.session("s") is None
-
-
-async def test_sessions_that_ran_out_are_cleared_away(scope: Scope, ada: User) -> None:
-    credentials = CredentialStore(scope)
-    for number in range(3):
-        begins = number * 10.0
-        await credentials.begin_session(
-            ada, str(number), checked="kept", better=None, now=begins, expires_at=begins + 10
-        )
-    assert [await credentials.session(str(number)) for number in range(2)] == [None, None]
-    assert await credentials.session("2") is not None
-
-
-async def test_a_disabled_person_begins_no_session(scope: Scope, people: PeopleStore, ada: User) -> None:
-    await people.set_disabled("ada", disabled=True)
-    is_begun = await CredentialStore(scope).begin_session(
-        ada, "s", checked="kept", better=None, now=1.0, expires_at=9.0
-    )
-    assert not is_begun
 
 
 async def test_the_last_use_of_a_token_that_is_gone_is_no_error(scope: Scope, ada: User) -> None:

@@ -1,0 +1,1 @@
+"""Sign-ins: when and from where, and how they end."""
