@@ -17,14 +17,20 @@ def create(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="What it is for, such as `notebook`.")],
     user: Annotated[str | None, typer.Option(help="Whose token it is; without it, the caller's own.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="A right that it carries, such as `manage-nodes`; `all` for all of its owner's."),
+    ] = None,
     expires: Annotated[float | None, typer.Option(parser=parse_duration, metavar="TIME", help="Such as 30d.")] = None,
     as_json: house.AsJson = False,
 ) -> None:
-    """Create an API token and print it, this once."""
+    """Create an API token and print it, this once; without `--scope` it carries the rights `use` and `own`."""
     from halext.runtime.shapes import CreateToken
     from halext.runtime.verbs.people import create_token
 
-    created = house.call(ctx, create_token, CreateToken(name=name, user=user, expires_in_s=expires))
+    created = house.call(
+        ctx, create_token, CreateToken(name=name, user=user, expires_in_s=expires, scopes=scope or None)
+    )
     if as_json:
         output.json(created)
         return
@@ -44,10 +50,13 @@ def list_(ctx: typer.Context, as_json: house.AsJson = False) -> None:
         output.json(rows)
     elif rows:
         lines = [
-            (str(row.id), row.owner, row.name, row.hint, *_times(row.created_at, row.expires_at, row.last_used_at))
+            (
+                *(str(row.id), row.owner, row.name, row.hint, ", ".join(row.scopes or ["all"])),
+                *(show_time(at) for at in (row.created_at, row.expires_at, row.last_used_at)),
+            )
             for row in rows
         ]
-        output.table(["id", "owner", "name", "begins", "created", "expires", "last used"], lines)
+        output.table(["id", "owner", "name", "begins", "may", "created", "expires", "last used"], lines)
     else:
         output.err("There is no token yet; `halext token create NAME --user WHO` makes one.")
 
@@ -59,7 +68,3 @@ def revoke(ctx: typer.Context, id_: Annotated[int, typer.Argument(metavar="ID", 
     from halext.runtime.verbs.people import revoke_token
 
     output.out(house.call(ctx, revoke_token, RevokeToken(id=id_)).message)
-
-
-def _times(*moments: float | None) -> list[str]:
-    return [show_time(moment) for moment in moments]

@@ -91,6 +91,62 @@ def _set_disabled(ctx: typer.Context, name: str, *, disabled: bool) -> None:
     output.out(f"{changed.name} {'is shut out' if changed.disabled else 'may come in'} now.")
 
 
+@app.command("sign-out")
+def sign_out(ctx: typer.Context, name: Name) -> None:
+    """End all sign-ins of a person; their API tokens stay."""
+    from halext.runtime.shapes import Named
+    from halext.runtime.verbs.sessions import sign_out_user
+
+    output.out(house.call(ctx, sign_out_user, Named(name=name)).message)
+
+
+@app.command(epilog="Example: `halext user invite --role guest --days 3 --note Ann`.")
+def invite(
+    ctx: typer.Context,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = "member",
+    days: Annotated[float, typer.Option(help="How long it is good for; at most 14.")] = 7.0,
+    note: Annotated[str, typer.Option(help="Whom it is for, for the list.")] = "",
+    as_json: house.AsJson = False,
+) -> None:
+    """Print a link by which one person gets an account, with a name and a password of their choice."""
+    from halext.runtime.shapes_identity import MakeInvite
+    from halext.runtime.verbs.invites import make_invite
+
+    made = house.call(ctx, make_invite, MakeInvite(role=role, days=days, note=note))
+    if as_json:
+        output.json(made)
+        return
+    output.out(made.link)
+    output.err(f"Send it to one person: it makes one {role}, until {show_time(made.info.expires_at)}.")
+
+
+@app.command()
+def invites(ctx: typer.Context, as_json: house.AsJson = False) -> None:
+    """List the invites that nobody has used yet."""
+    from halext.runtime.shapes import Nothing
+    from halext.runtime.verbs.invites import list_invites
+
+    rows = house.call(ctx, list_invites, Nothing())
+    if as_json:
+        output.json(rows)
+    elif rows:
+        lines = [(str(row.id), row.role, row.note, row.maker or "-", show_time(row.expires_at)) for row in rows]
+        output.table(["id", "role", "for", "made by", "until"], lines)
+    else:
+        output.err("No invite is open; `halext user invite` makes one.")
+
+
+@app.command()
+def uninvite(
+    ctx: typer.Context, id_: Annotated[int, typer.Argument(metavar="ID", help="As in `user invites`.")]
+) -> None:
+    """End an invite; its link opens nothing any more."""
+    from halext.runtime.shapes_identity import InviteRef
+    from halext.runtime.verbs.invites import end_invite
+
+    output.out(house.call(ctx, end_invite, InviteRef(id=id_)).message)
+
+
 @app.command()
 def link(
     ctx: typer.Context,

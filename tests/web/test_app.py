@@ -17,6 +17,7 @@ PUBLIC = {
     ("POST", "/hx/session"),
     ("GET", "/welcome"),
     ("POST", "/hx/first-admin"),
+    ("POST", "/hx/invites/claim"),
     ("GET", "/static/{name}"),
 }
 """All that strangers may reach. A change here is a change of who can come in."""

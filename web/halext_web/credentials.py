@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,8 +22,9 @@ COOKIE = "hx_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """They change nothing, so where they come from does not matter."""
 
-_QUERY_NAMES = frozenset({"token", "access_token", "api_key", "apikey", "api-key", "authorization"})
-_SECRET_PREFIXES = ("hx_", "hxs_")
+_QUERY_NAMES = frozenset({"token", "access_token", "jwt", "api_key", "apikey", "api-key", "authorization"})
+_SECRET = re.compile(r"hxs?_.*|eyJ[\w-]*\.[\w-]*\.[\w-]*", re.DOTALL)
+"""Tokens, sessions and JWTs. Codes of links that are used once may stand in an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def find(headers: Headers, query: QueryParams) -> Credential | None:
     Raises `BadRequest` for a token in the address (addresses end up in logs and histories), and for two credentials
     that differ: nobody could tell whose rights count.
     """
-    if any(name.lower() in _QUERY_NAMES or value.startswith(_SECRET_PREFIXES) for name, value in query.multi_items()):
+    if any(name.lower() in _QUERY_NAMES or _SECRET.fullmatch(value) for name, value in query.multi_items()):
         raise BadRequest(
             "A token does not belong into the address: send it as the header `Authorization: Bearer hx_…`."
         )

@@ -12,8 +12,26 @@ class SignIn(Struct, forbid_unknown_fields=True):
     password: str
 
 
+class OpenSession(Struct, forbid_unknown_fields=True):
+    """Who wants to come in, or with `token` and perhaps nothing else, who wants a JWT."""
+
+    name: str | None = None
+    password: str | None = None
+    token: bool = False
+    scopes: list[str] | None = None
+    """The rights that the JWT is to carry, of those that the caller has."""
+
+
+class AccessToken(Struct):
+    """A JWT for `Authorization: Bearer`, and when it runs out."""
+
+    access_token: str
+    expires_at: float
+    token_type: str = "Bearer"  # noqa: S105 -- a kind of token, and none
+
+
 class FirstAdmin(SignIn):
-    """The one-time code, and what the first admin wants to be called."""
+    """The one-time code of the first admin or of an invite, and what its bearer wants to be called."""
 
     code: str
 

@@ -7,7 +7,14 @@ from halext.runtime.shapes import CreateToken, Done, NewToken, RevokeToken, Toke
 from tests.halext.cli.conftest import FakeControl, Run
 
 ROW = TokenRow(
-    id=7, owner="ada", name="nb", hint="hx_abcde", created_at=0.0, expires_at=86_400.0 * 365, last_used_at=None
+    id=7,
+    owner="ada",
+    name="nb",
+    hint="hx_abcde",
+    created_at=0.0,
+    expires_at=86_400.0 * 365,
+    last_used_at=None,
+    scopes=["own", "use"],
 )
 FOREVER = TokenRow(id=8, owner="bob", name="ci", hint="hx_fghij", created_at=0.0, expires_at=None, last_used_at=0.0)
 
@@ -27,6 +34,12 @@ def test_a_token_for_ever_has_no_end(control: FakeControl, run: Run) -> None:
     assert control.calls == [("create_token", CreateToken(name="ci"))]
 
 
+def test_a_token_with_rights_of_ones_choice(control: FakeControl, run: Run) -> None:
+    control.answers["create_token"] = NewToken(token="hx_once", info=FOREVER)
+    assert run("token", "create", "ci", "--scope", "use", "--scope", "manage-nodes").code == 0
+    assert control.calls == [("create_token", CreateToken(name="ci", scopes=["use", "manage-nodes"]))]
+
+
 def test_a_token_as_json(control: FakeControl, run: Run) -> None:
     control.answers["create_token"] = NewToken(token="hx_once", info=ROW)
     told = json.loads(run("token", "create", "nb", "--json").out)
@@ -43,8 +56,10 @@ def test_list_never_shows_a_token(control: FakeControl, run: Run) -> None:
     control.answers["list_tokens"] = [ROW, FOREVER]
     _, first, second = run("token", "list").out.splitlines()
     assert first.split()[:4] == ["7", "ada", "nb", "hx_abcde"]
+    assert first.split()[4:6] == ["own,", "use"]
     assert first.split()[-1] == "-"
     assert second.split()[:4] == ["8", "bob", "ci", "hx_fghij"]
+    assert second.split()[4] == "all"
 
 
 def test_list_as_json_and_empty(control: FakeControl, run: Run) -> None:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from halext.errors import AlreadyExists, NotFound
-from halext.runtime.shapes import AddUser, Done, SetDisabled, SetPassword, SetRole, UserInfo
+from halext.runtime.shapes import AddUser, Done, Named, SetDisabled, SetPassword, SetRole, UserInfo
+from halext.runtime.shapes_identity import InviteInfo, InviteRef, MakeInvite, NewInviteInfo
 from halext.runtime.shapes_links import LinkCodeInfo, LinkInfo, LinksOf, UnlinkAccount
 from tests.halext.cli.conftest import FakeControl, Run
 
@@ -125,3 +126,33 @@ def test_what_can_not_be_linked_is_said(control: FakeControl, run: Run, argument
     result = run("user", *arguments)
     assert (result.code, result.out) == (1, "")
     assert "halext user list" in result.err
+
+
+def test_sign_out(control: FakeControl, run: Run) -> None:
+    control.answers["sign_out_user"] = Done("ada is signed out everywhere.")
+    assert run("user", "sign-out", "ada").out == "ada is signed out everywhere.\n"
+    assert control.calls == [("sign_out_user", Named(name="ada"))]
+
+
+INVITE = InviteInfo(id=3, role="guest", note="Ann", maker=None, created_at=0.0, expires_at=86_400.0)
+
+
+def test_invite_prints_the_link_alone(control: FakeControl, run: Run) -> None:
+    control.answers["make_invite"] = NewInviteInfo(link="http://x/welcome?invite=hxi_1", code="hxi_1", info=INVITE)
+    result = run("user", "invite", "--role", "guest", "--days", "3", "--note", "Ann")
+    assert (result.code, result.out) == (0, "http://x/welcome?invite=hxi_1\n")
+    assert "makes one guest" in result.err
+    assert control.calls == [("make_invite", MakeInvite(role="guest", days=3.0, note="Ann"))]
+    assert json.loads(run("user", "invite", "--json").out)["code"] == "hxi_1"
+
+
+def test_invites_and_their_end(control: FakeControl, run: Run) -> None:
+    control.answers["list_invites"] = [INVITE]
+    _, row = run("user", "invites").out.splitlines()
+    assert row.split()[:4] == ["3", "guest", "Ann", "-"]
+    assert json.loads(run("user", "invites", "--json").out)[0]["id"] == 3
+    control.answers["list_invites"] = []
+    assert "halext user invite" in run("user", "invites").err
+    control.answers["end_invite"] = Done("The invite has ended.")
+    assert run("user", "uninvite", "3").out == "The invite has ended.\n"
+    assert control.calls[-1] == ("end_invite", InviteRef(id=3))

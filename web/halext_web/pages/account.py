@@ -1,4 +1,4 @@
-"""The pages for who is not in yet: sign in, and the one-time link that makes the first admin."""
+"""The pages for who is not in yet: sign in, and the one-time links of the first admin and of invites."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from halext_web.visit import Visit
 CODE_COOKIE = "hx_code"
 """Carries the one-time code from the link to the form, and out of the address."""
 CODE_COOKIE_S = 900
+INVITE = "hxi_"
+"""What the code of an invite begins with."""
 CODE_MAX = 200
 """Characters of a code; ours are much shorter."""
 
@@ -27,8 +29,8 @@ def routes() -> list[Route]:
 
 
 async def sign_in(visit: Visit) -> ASGIApp:
-    """GET /sign-in; who is in already goes on to the chat."""
-    if visit.known is not None:
+    """GET /sign-in; who is in already goes on to the chat, but with `?again=1` may show the password once more."""
+    if visit.known is not None and "again" not in visit.request.query_params:
         return RedirectResponse("/", status_code=303)
     return await sign_in_page(visit)
 
@@ -40,8 +42,9 @@ async def sign_in_page(visit: Visit, error: HalextError | None = None, *, status
 
 
 async def welcome(visit: Visit) -> ASGIApp:
-    """GET /welcome?code=…: the code moves into a cookie for this page, so that no history and no log keeps it."""
-    if code := visit.request.query_params.get("code", ""):
+    """GET /welcome?code=… or ?invite=…: it moves into a cookie for this page, so that no history or log keeps it."""
+    query = visit.request.query_params
+    if code := query.get("code") or query.get("invite"):
         response = RedirectResponse("/welcome", status_code=303)
         response.set_cookie(
             CODE_COOKIE,
@@ -57,8 +60,9 @@ async def welcome(visit: Visit) -> ASGIApp:
 
 
 def welcome_page(visit: Visit, code: str, error: HalextError | None = None) -> Response:
-    """The form for the first admin, with what went wrong the last time."""
-    return page(visit, "welcome.html", status=error.status if error else 200, code=code, error=error)
+    """The form for a new person, with what went wrong the last time."""
+    status = error.status if error else 200
+    return page(visit, "welcome.html", status=status, code=code, invited=code.startswith(INVITE), error=error)
 
 
 def forget_code(response: Response) -> None:
