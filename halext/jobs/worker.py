@@ -83,8 +83,7 @@ class Worker:
         self._name = name
         self._slots = slots
         self._pace = pace or Pace()
-        self._runs: dict[JobId, _Run] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._runs: dict[asyncio.Task[None], _Run] = {}
         self._wake = asyncio.Event()
         self._sweep_at = 0.0
         self._lull_until = 0.0
@@ -94,8 +93,9 @@ class Worker:
         """Something changed in this process: there is new work, or this job is to be cancelled."""
         if cancelled is None:
             self._wake.set()
-        elif run := self._runs.get(cancelled):
-            run.stop()
+        for run in self._runs.values():
+            if run.claim.job.id == cancelled:
+                run.stop()
 
     async def run(self) -> None:
         """Work until cancelled; then let what runs end soon, and give the rest back."""
@@ -127,16 +127,15 @@ class Worker:
             self._begin(claim, group)
 
     def _begin(self, claim: Claim, group: asyncio.TaskGroup) -> None:
-        run = self._runs[claim.job.id] = _Run(claim)
+        # One job may be here twice for a moment: taken again before the run that lost it has noticed.
+        run = _Run(claim)
         task = group.create_task(self._work(run), name=f"job {claim.job.id}")
-        self._tasks.add(task)
+        self._runs[task] = run
+        task.add_done_callback(self._ended)
 
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            del self._runs[claim.job.id]
-            self._wake.set()
-
-        task.add_done_callback(ended)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._runs[task]
+        self._wake.set()
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
@@ -145,9 +144,9 @@ class Worker:
         self._wake.clear()
 
     async def _drain(self) -> None:
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._pace.drain_s)
-        left = list(self._tasks)
+        if self._runs:
+            await asyncio.wait(self._runs, timeout=self._pace.drain_s)
+        left = list(self._runs)
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
