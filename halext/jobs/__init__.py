@@ -1,1 +1,1 @@
-"""What may take hours: durable work. Empty for now."""
+"""Work that may take hours and survives a crash: a line in the database, and workers that take from it."""
