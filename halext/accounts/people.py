@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 from halext.accounts import policy, tokens
+from halext.accounts.audit.types import STRANGER, Audit, Unrecorded
 from halext.accounts.callers import Callers
 from halext.accounts.passwords import Passwords
 from halext.accounts.store import CredentialStore, PeopleStore, TokenStore
@@ -22,7 +26,9 @@ class People:
     for accounts. Every change that ends a right ends it at once in this process, and within a second in the others.
     """
 
-    def __init__(self, scope: Scope, *, passwords: Passwords, counters: Counters, clock: Clock) -> None:
+    def __init__(
+        self, scope: Scope, *, passwords: Passwords, counters: Counters, clock: Clock, audit: Audit | None = None
+    ) -> None:
         self._scope = scope
         self._people = PeopleStore(scope)
         self._credentials = CredentialStore(scope)
@@ -30,6 +36,7 @@ class People:
         self._passwords = passwords
         self._counters = counters
         self._clock = clock
+        self._audit = audit or Unrecorded()
 
     async def run(self) -> None:
         """Write down once a minute when tokens were last used; runs until cancelled."""
@@ -78,7 +85,9 @@ class People:
             kept = await self._passwords.hash(password)
             user = await self._people.claim_first_admin(digest, name, kept, self._clock.now())
         if user is None:
+            self._audit.record("people.first-admin", STRANGER, "", "denied")
             raise Forbidden("This link has been used or is out of date; start halext again to get a new one")
+        await self._audit.write("people.first-admin", Caller(user.name, user.role, "session", user.id), user.name)
         return user
 
     # --- signing in and out ---
@@ -89,6 +98,27 @@ class People:
         `address` is the peer that asks. Raises `Unauthenticated`, in the same words and after the same work for an
         unknown name, a wrong password and a disabled account, and `TooManyRequests` after some of them.
         """
+        here = address or ""
+        try:
+            session, user = await self._sign_in(name, password, address)
+        except Unauthenticated:
+            stranger = replace(STRANGER, address=here)
+            self._audit.record("people.sign-in", stranger, await self._account(name), "failed")
+            raise
+        except TooManyRequests:
+            self._audit.record("people.sign-in", replace(STRANGER, address=here), "", "denied", why="too-many")
+            raise
+        await self._audit.write("people.sign-in", Caller(user.name, user.role, "session", user.id, address=here))
+        return session, user
+
+    async def _account(self, name: str) -> str:
+        """Whose account that is; "" for nobody's, since what was typed for a name may have been a password."""
+        with suppress(InvalidInput):
+            if (known := await self._people.find(policy.clean_name(name))) is not None:
+                return known[0].name
+        return ""
+
+    async def _sign_in(self, name: str, password: str, address: str | None) -> tuple[str, User]:
         try:
             name = policy.clean_name(name)
         except InvalidInput:

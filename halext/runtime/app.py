@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from halext.types import Clock
 
 if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
+    from halext.accounts.audit.log import AuditLog
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.links.desk import Links
     from halext.accounts.people import People
@@ -59,6 +60,7 @@ class App(Fleet):
     people: People
     links: Links
     ledger: UsageLedger
+    audit: AuditLog
     answers: Answers
     places: Places
     showings: Callable[[str], ShowingStore]

@@ -14,6 +14,8 @@ from typing import Any, Protocol, cast
 import httpx
 import pytest
 
+from halext.accounts.audit.log import AuditLog
+from halext.accounts.audit.store import AuditStore
 from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
@@ -33,10 +35,12 @@ from halext.images.studio import Studio
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Timings, Usage
 from halext.nodes.registry import Registry
 from halext.nodes.types import Node
+from halext.runtime import request
 from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.redaction import redact
 from halext.runtime.settings import Settings
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
@@ -201,7 +205,9 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
     ledger = UsageLedger(UsageStore(scope), clock)
     nobody = cast("Any", None)
     counters = MemoryCluster(clock)
-    people = People(scope, passwords=Passwords(time_cost=1, memory_kib=64), counters=counters, clock=clock)
+    audit = AuditLog(AuditStore(scope), clock, scrub=redact, request_id=request.current)
+    passwords = Passwords(time_cost=1, memory_kib=64)
+    people = People(scope, passwords=passwords, counters=counters, clock=clock, audit=audit)
     gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
     return App(
         clock=clock,
@@ -231,6 +237,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         people=people,
         links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
+        audit=audit,
         lock=nobody,
         background=background,
         feed=Feed(),
