@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from halext.accounts import jwts, policy, tokens
+from halext.accounts.audit.types import STRANGER, Audit, Unrecorded
 from halext.accounts.callers import Callers
 from halext.accounts.jwts import Jwts
 from halext.accounts.passwords import Passwords
@@ -35,6 +38,7 @@ class People:
         counters: Counters,
         clock: Clock,
         signing_keys: Sequence[bytes] = (),
+        audit: Audit | None = None,
     ) -> None:
         """`signing_keys` are for JWTs, the newest first; all processes of one halext have the same."""
         self._scope = scope
@@ -45,6 +49,7 @@ class People:
         self._passwords = passwords
         self._counters = counters
         self._clock = clock
+        self._audit = audit or Unrecorded()
 
     async def run(self) -> None:
         """Write down once a minute when tokens were last used; runs until cancelled."""
@@ -93,7 +98,9 @@ class People:
             kept = await self._passwords.hash(password)
             user = await self._people.claim_first_admin(digest, name, kept, self._clock.now())
         if user is None:
+            self._audit.record("people.first-admin", STRANGER, "", "denied")
             raise Forbidden("This link has been used or is out of date; start halext again to get a new one")
+        await self._audit.write("people.first-admin", Caller(user.name, user.role, "session", user.id), user.name)
         return user
 
     # --- signing in and out ---
@@ -107,17 +114,38 @@ class People:
         the same words and after the same work for an unknown name, a wrong password and a disabled account, and
         `TooManyRequests` after some of them.
         """
+        here = address or ""
+        try:
+            session, user = await self._sign_in(name, password, origin(address, user_agent), for_jwt=for_jwt)
+        except Unauthenticated:
+            stranger = replace(STRANGER, address=here)
+            self._audit.record("people.sign-in", stranger, await self._account(name), "failed")
+            raise
+        except TooManyRequests:
+            self._audit.record("people.sign-in", replace(STRANGER, address=here), "", "denied", why="too-many")
+            raise
+        await self._audit.write("people.sign-in", Caller(user.name, user.role, "session", user.id, address=here))
+        return session, user
+
+    async def _account(self, name: str) -> str:
+        """Whose account that is; "" for nobody's, since what was typed for a name may have been a password."""
+        with suppress(InvalidInput):
+            if (known := await self._people.find(policy.clean_name(name))) is not None:
+                return known[0].name
+        return ""
+
+    async def _sign_in(self, name: str, password: str, at: Origin, *, for_jwt: bool) -> tuple[str, User]:
         try:
             name = policy.clean_name(name)
         except InvalidInput:
             name = ""  # nobody is called that; the work is done all the same
         account_key = f"sign-in:name:{policy.name_key(name)}"
-        address_key = f"sign-in:address:{policy.address_group(address)}" if address else None
+        address_key = f"sign-in:address:{policy.address_group(at.address)}" if at.address else None
         await self._count_attempt(account_key)
         if address_key:
             await self._count_attempt(address_key)
         life_s = jwts.LIFE_S if for_jwt else SESSION_S
-        session, user = await self._new_session(name, password, origin(address, user_agent), life_s)
+        session, user = await self._new_session(name, password, at, life_s)
         await self._counters.reset(account_key)
         if address_key:  # only this attempt: others from there may have failed on other accounts
             await self._counters.hit(address_key, policy.SIGN_IN_WINDOW_S, by=-1)

@@ -6,9 +6,11 @@ from halext.accounts.types import Permission
 from halext.commands import words
 from halext.commands.registry import REGISTRY, command
 from halext.commands.types import Option, Reply, Said, Text
-from halext.errors import Forbidden, InvalidInput
+from halext.errors import Forbidden, HalextError, InvalidInput
 from halext.runtime.acting import may
 from halext.runtime.app import App
+from halext.runtime.shapes_links import UnlinkAccount
+from halext.runtime.verbs.links import unlink_account
 
 
 @command("link", Option("code", "The code from your account's page", required=True), permission=Permission.PUBLIC)
@@ -17,7 +19,13 @@ async def link(app: App, said: Said) -> Reply:
     if not said.speaker.is_private:
         await app.links.void(said.get("code"))
         raise Forbidden("Others may have read this code, so it is void. Get a new one and send it in a direct message.")
-    caller = await app.links.claim(said.speaker.account, said.get("code"))
+    account = said.speaker.account
+    try:
+        caller = await app.links.claim(account, said.get("code"))
+    except HalextError as error:
+        app.audit.record("links.claim", said.caller, f"{account.platform}/{account.id}", "failed", why=error.code)
+        raise
+    await app.audit.write("links.claim", caller, f"{account.platform}/{account.id}")
     hello = f"Hello {words.plain(caller.name)}, I know you here from now on. Just ask, or see `/help`."
     return Text(hello, is_quiet=True)
 
@@ -28,7 +36,7 @@ async def unlink(app: App, said: Said) -> Reply:
     account = said.speaker.account
     if said.caller.user_id is None:
         raise InvalidInput("You are not linked here.")
-    await app.links.unlink(said.caller, account.platform, account.id)
+    await unlink_account(app, said.caller, UnlinkAccount(platform=account.platform, account=account.id))
     return Text("I don't know you here any more. A new code from your account's page links you again.", is_quiet=True)
 
 

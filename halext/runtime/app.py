@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from halext.types import Clock
 
 if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the database is ever loaded
+    from halext.accounts.audit.log import AuditLog
     from halext.accounts.invites.desk import Invites
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.links.desk import Links
@@ -61,6 +62,7 @@ class App(Fleet):
     invites: Invites
     links: Links
     ledger: UsageLedger
+    audit: AuditLog
     answers: Answers
     places: Places
     showings: Callable[[str], ShowingStore]

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import structlog
 
+from halext.runtime.redaction import HIDDEN, redact
+
 QUIET = (
     "httpx",
     "httpcore",
@@ -28,25 +30,7 @@ QUIET = (
 )
 """Libraries whose chatter below a warning helps nobody, and may hold URLs with tokens."""
 
-_SECRETS = (
-    re.compile(r"hx[a-z]?_[A-Za-z0-9_-]{8,}"),  # halext's own tokens, sessions and codes
-    re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?i)(?<=basic )[A-Za-z0-9+/=]{8,}"),
-    re.compile(r"sk-[A-Za-z0-9_-]{8,}"),  # what API keys of other services look like
-    re.compile(r"\d{6,12}:[A-Za-z0-9_-]{30,}"),  # Telegram bot tokens, which stand in URLs
-    re.compile(r"[A-Za-z0-9_-]{23,28}\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,}"),  # Discord bot tokens
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password in a URL
-    re.compile(r"[A-Za-z0-9_-]{43}=(?![A-Za-z0-9_=-])"),  # Fernet keys
-)
 _NAMES = re.compile(r"(?i)password|passwd|secret|token|api_?key|authorization|cookie|master_key|credential")
-HIDDEN = "[hidden]"
-
-
-def redact(text: str) -> str:
-    """`text` without anything that looks like a secret."""
-    for pattern in _SECRETS:
-        text = pattern.sub(HIDDEN, text)
-    return text
 
 
 def _redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_type_hints
 
+from halext.accounts.audit.types import Audit
 from halext.accounts.policy import allowed, require_fresh
 from halext.accounts.types import Caller, Permission
 from halext.errors import Forbidden
+from halext.runtime import auditing
 from halext.runtime.shapes import Params
 
 P = TypeVar("P", bound=Params)
@@ -44,7 +46,34 @@ class Operation(Generic[P, R]):
     """Whether a sign-in of more than an hour ago must be renewed first."""
 
     async def __call__(self, app: Any, caller: Caller, params: P) -> R:
-        """Run it for this caller. Raises `Forbidden` without the right, `SignInAgain`, and whatever the verb raises."""
+        """Run it for this caller, and put it on record where it matters.
+
+        Raises `Forbidden` without the right, `SignInAgain`, whatever the verb raises, and `DatabaseUnavailable` when it
+        was done and can't be put on record yet.
+        """
+        audit: Audit | None = getattr(app, "audit", None)  # a fleet of the library has none
+        if audit is None or not auditing.is_recorded(self.method, self.permission):
+            return await self._run(app, caller, params)
+        subject, details = auditing.written(params, self.path)
+        try:
+            result = await self._run(app, caller, params)
+        except BaseException as error:
+            outcome, code = auditing.outcome(error)
+            audit.record(self.action, caller, subject, outcome, **details | {"why": code})
+            raise
+        details |= auditing.made(result)
+        if auditing.is_durable(self.method, self.permission):
+            await audit.write(self.action, caller, subject, "ok", **details)
+        else:
+            audit.record(self.action, caller, subject, "ok", **details)
+        return result
+
+    @property
+    def action(self) -> str:
+        """What it is called in the audit log, such as `people.set-role`."""
+        return f"{self.verb.__module__.rpartition('.')[2]}.{self.name.replace('_', '-')}"
+
+    async def _run(self, app: Any, caller: Caller, params: P) -> R:
         if not allowed(caller, self.permission):
             raise Forbidden(f"{self.summary.rstrip('.')} needs the right “{self.permission}”; ask an administrator.")
         if self.fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from halext.accounts.audit.types import Detail, Entry, Scalar
 from halext.accounts.types import TokenInfo, User
 from halext.alerts.types import Incident
 from halext.gateway.dispatch import Explanation
@@ -15,6 +16,7 @@ from halext.routing.policy import sentence
 from halext.routing.types import Dispatch, Estimate, Hold, Rejected
 from halext.runtime import shapes
 from halext.runtime.shapes_alerts import IncidentInfo, NoticeInfo
+from halext.runtime.shapes_audit import AuditEntry
 from halext.types import EndpointId, ModelName
 from halext.upstream import ModelInfo
 from halext.vault.types import SecretInfo
@@ -230,3 +232,25 @@ def key_row(secret: SecretInfo) -> shapes.KeyRow:
     return shapes.KeyRow(
         name=secret.ref, created_at=secret.created_at, updated_at=secret.updated_at, key_id=secret.key_id
     )
+
+
+def audit_entry(entry: Entry) -> AuditEntry:
+    """Something that somebody did."""
+    return AuditEntry(
+        id=entry.id,
+        at=entry.at,
+        name=entry.name,
+        user_id=entry.user_id,
+        credential=entry.credential,
+        action=entry.action,
+        subject=entry.subject,
+        outcome=entry.outcome,
+        address=entry.address,
+        request_id=entry.request_id,
+        details={name: _listed(value) for name, value in entry.details.items()},
+        count=entry.count,
+    )
+
+
+def _listed(value: Detail) -> Scalar | list[Scalar]:
+    return value if value is None or isinstance(value, bool | int | float | str) else list(value)

@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important line that is written."
     )
+    audit_days: int = Field(default=365, ge=1, le=36_500, description="Days that entries of the audit log are kept.")
     demo: bool = Field(
         default=True, description="Start the built-in model when no other node is known (`--demo` / `--no-demo`)."
     )

@@ -8,14 +8,16 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
+from functools import partial
 
 from halext._version import __version__
+from halext.accounts.audit.types import HOUSE
 from halext.errors import HalextError, MissingExtra
 from halext.hosts.llama import BuiltinModel
 from halext.runtime import builtin, schedule, service
 from halext.runtime.app import App
 from halext.runtime.settings import Settings
-from halext.runtime.wiring import open_app
+from halext.runtime.wiring import open_app, written
 
 FIRST_LOOK_S = 2.0
 """How long the start waits for the first look at the nodes; those that take longer are found a moment later."""
@@ -47,6 +49,8 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         stack.push_async_callback(schedule.stop, app, scheduler)
         await _first_look(app, model)
         await app.answers.recover(app.people.caller_of)
+        await app.audit.write("house.start", HOUSE, version=__version__)
+        stack.push_async_callback(written, "the audit log", partial(app.audit.write, "house.stop", HOUSE), app.clock)
         await _serve(app, services, say)
         say("halext has stopped.")
 

@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from halext.accounts.audit.log import AuditLog
+from halext.accounts.audit.store import AuditStore
 from halext.accounts.invites.desk import Invites
 from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
@@ -32,12 +34,13 @@ from halext.hosts.lock import DataDirLock
 from halext.nodes.prober import Prober
 from halext.nodes.registry import Registry
 from halext.nodes.store import NodeStore
-from halext.runtime import masterkey
+from halext.runtime import masterkey, request
 from halext.runtime.alerting import Webhooks
 from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.redaction import redact
 from halext.runtime.settings import Settings
 from halext.runtime.studio import open_studio
 from halext.storage import schema
@@ -93,7 +96,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         vault = Vault(SecretStore(scope), _cipher(settings), clock)
         cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
         stack.push_async_callback(cluster.close)
-        people = _people(settings, scope, passwords := Passwords(), cluster, clock)
+        audit = _audit(scope, clock, stack)
+        people = _people(settings, scope, passwords := Passwords(), cluster, clock, audit)
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
@@ -102,7 +106,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(door.aclose)
         feed = Feed()
         registry = await _registry(scope, clock, feed, stack)
-        background = await _background(people, ledger, stack)
+        background = await _background(people, ledger, audit, stack)
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
@@ -123,6 +127,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             invites=Invites(scope, passwords=passwords, counters=cluster, clock=clock),
             links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
+            audit=audit,
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
             showings=partial(ShowingStore, scope),
@@ -151,16 +156,25 @@ async def written(what: str, write: Callable[[], Awaitable[None]], clock: Clock)
     logging.getLogger(__name__).error("the last of %s could not be written: the database is away", what)
 
 
-def _people(settings: Settings, scope: Scope, passwords: Passwords, counters: Counters, clock: Clock) -> People:
+def _people(
+    settings: Settings, scope: Scope, passwords: Passwords, counters: Counters, clock: Clock, audit: AuditLog
+) -> People:
     keys = masterkey.signing_keys(settings)
-    return People(scope, passwords=passwords, counters=counters, clock=clock, signing_keys=keys)
+    return People(scope, passwords=passwords, counters=counters, clock=clock, signing_keys=keys, audit=audit)
 
 
-async def _background(people: People, ledger: UsageLedger, stack: AsyncExitStack) -> Background:
+def _audit(scope: Scope, clock: Clock, stack: AsyncExitStack) -> AuditLog:
+    audit = AuditLog(AuditStore(scope), clock, scrub=redact, request_id=request.current)
+    stack.push_async_callback(written, "the audit log", audit.close, clock)
+    return audit
+
+
+async def _background(people: People, ledger: UsageLedger, audit: AuditLog, stack: AsyncExitStack) -> Background:
     # Entered last, so that nothing runs any more when what it uses is closed.
     background = await stack.enter_async_context(Background())
     background.spawn(people.run(), "token usage")
     background.spawn(ledger.run(), "usage ledger")
+    background.spawn(audit.run(), "audit log")
     return background
 
 

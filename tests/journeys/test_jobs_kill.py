@@ -145,7 +145,9 @@ async def test_killed_at_any_moment(
             await workers.kill()
         ended = await all_ended(jobs)
     async with scope.read() as session:
-        done = Counter((job, attempt) for job, attempt in await session.execute(text("SELECT job, attempt FROM effects")))
+        done = Counter(
+            (job, attempt) for job, attempt in await session.execute(text("SELECT job, attempt FROM effects"))
+        )
     judge(ended, added, done, [line.split() for line in log.read_text().splitlines()])
     if database.path is not None:
         async with scope.read() as session:

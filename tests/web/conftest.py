@@ -14,6 +14,8 @@ from typing import Any, Protocol, cast
 import httpx
 import pytest
 
+from halext.accounts.audit.log import AuditLog
+from halext.accounts.audit.store import AuditStore
 from halext.accounts.invites.desk import Invites
 from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
@@ -34,10 +36,12 @@ from halext.images.studio import Studio
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Timings, Usage
 from halext.nodes.registry import Registry
 from halext.nodes.types import Node
+from halext.runtime import request
 from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.redaction import redact
 from halext.runtime.settings import Settings
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
@@ -202,8 +206,9 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
     ledger = UsageLedger(UsageStore(scope), clock)
     nobody = cast("Any", None)
     counters = MemoryCluster(clock)
+    audit = AuditLog(AuditStore(scope), clock, scrub=redact, request_id=request.current)
     passwords = Passwords(time_cost=1, memory_kib=64)
-    people = People(scope, passwords=passwords, counters=counters, clock=clock)
+    people = People(scope, passwords=passwords, counters=counters, clock=clock, audit=audit)
     gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
     return App(
         clock=clock,
@@ -234,6 +239,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         invites=Invites(scope, passwords=passwords, counters=counters, clock=clock),
         links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
+        audit=audit,
         lock=nobody,
         background=background,
         feed=Feed(),

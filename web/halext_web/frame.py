@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from halext.errors import HalextError, Internal
 from halext.runtime.app import App
+from halext.runtime.request import begin
 from halext_web import failures
 from halext_web.peers import Peers
 from halext_web.templates import Templates
@@ -65,6 +66,7 @@ class Frame:
         request_id = self._app.gateway.new_id()
         visit = Visit(self._app, self._templates, request, request_id, peer, nonce=secrets.token_urlsafe(16))
         scope["visit"] = visit
+        begin(request_id)
         outlet = _Outlet(visit, send)
         try:
             self._peers.admit(peer, request.headers)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from halext.accounts.audit.types import STRANGER
 from halext.accounts.types import Permission
-from halext.errors import MethodNotAllowed, NotFound, Unauthenticated
+from halext.errors import Forbidden, MethodNotAllowed, NotFound, Unauthenticated
 from halext.runtime.acting import require
 from halext_web.credentials import Doorkeeper
 from halext_web.visit import Visit
@@ -64,6 +65,17 @@ class Table:
         """Answer one request. Raises `HalextError`s for whoever is around this to render."""
         entry, values = self._find(scope)
         visit: Visit = scope["visit"]
+        try:
+            await self._admit(visit, entry)
+        except Forbidden as error:
+            _refused(visit, entry, error)
+            raise
+        scope["path_params"] = values
+        response = await entry.endpoint(visit)
+        await response(scope, receive, send)
+
+    async def _admit(self, visit: Visit, entry: Route) -> None:
+        """Find out who it is, and whether they may. Raises `Unauthenticated` and `Forbidden`."""
         request = visit.request
         try:
             visit.known = await self._doorkeeper.caller(
@@ -77,9 +89,6 @@ class Table:
             if visit.known is None:
                 raise Unauthenticated
             require(visit.known, entry.permission)
-        scope["path_params"] = values
-        response = await entry.endpoint(visit)
-        await response(scope, receive, send)
 
     def _find(self, scope: Scope) -> tuple[Route, Mapping[str, str]]:
         path, method = scope["path"], scope["method"]
@@ -97,6 +106,12 @@ class Table:
             if found := regex.fullmatch(raw_path):
                 return methods, {name: unquote(value) for name, value in found.groupdict().items()}
         raise NotFound("There is nothing at this address.")
+
+
+def _refused(visit: Visit, entry: Route, error: Forbidden) -> None:
+    """Put on record that someone asked for what they may not have."""
+    by = visit.known or replace(STRANGER, address=visit.peer.address)
+    visit.app.audit.record("request.refuse", by, f"{visit.request.method} {entry.path}", "denied", why=error.code)
 
 
 def _check(entry: Route) -> None:

@@ -151,6 +151,7 @@ def _place(visit: Visit) -> _Place:
 async def _close(visit: Visit, response: Response) -> None:
     if (credential := find(visit.request.headers, visit.request.query_params)) is not None:
         await visit.app.people.sign_out(credential.value)
+        await visit.app.audit.write("people.sign-out", visit.caller)
     response.delete_cookie(COOKIE, path="/", secure=visit.peer.is_secure, httponly=True, samesite="lax")
 
 

@@ -16,6 +16,7 @@ from halext.runtime.operations import OPERATIONS, Operation
 from halext.runtime.shapes_images import ImageJob
 from halext.runtime.verbs import (
     alerts,
+    audit,
     chat,
     house,
     images,
@@ -37,7 +38,7 @@ _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (alerts, chat, house, images, invites, keys, links, models, nodes, people, sessions, tasks, tunnel)
+VERBS = (alerts, audit, chat, house, images, invites, keys, links, models, nodes, people, sessions, tasks, tunnel)
 """Importing them is what fills the table."""
 
 
