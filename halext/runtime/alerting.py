@@ -53,7 +53,9 @@ class Webhooks:
 
     async def _take(self, ref: SecretRef) -> None:
         try:
-            hook = open_webhook(ref, await self._vault.reveal(ref), self._door, self._reach)
+            hook = open_webhook(
+                ref, await self._vault.reveal(ref, purpose="telling of alerts"), self._door, self._reach
+            )
         except (InvalidInput, VaultError) as error:
             _log.warning("the webhook %s can't be used: %s", ref, error.message)
             return

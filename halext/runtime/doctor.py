@@ -64,7 +64,7 @@ async def _database(app: App) -> list[Finding]:
 async def _secrets(app: App) -> list[Finding]:
     """Every stored secret opens with the master key."""
     if lost := await app.vault.check():
-        what = f"The master key does not open: {', '.join(lost)}."
+        what = f"The master key does not open: {', '.join(info.title for info in lost)}."
         return [
             Finding(check="vault", level="error", what=what, fix="restore the old key, or halext key set NAME again")
         ]

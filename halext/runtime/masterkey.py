@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from halext.accounts.jwts import signing_key
 from halext.errors import InvalidSetting
 from halext.hosts.files import write_private
+from halext.hosts.lock import DataDirLock
 from halext.runtime.settings import Settings
 from halext.vault.cipher import new_key, parse_keys
 
@@ -21,19 +23,24 @@ def load(settings: Settings) -> tuple[str, ...]:
 
     Raises `InvalidSetting` for a key that is none, or a named file that is missing.
     """
+    if settings.master_key is None and settings.master_key_file is None and not path(settings).exists():
+        write_private(path(settings), new_key() + "\n")
+    return read(settings)
+
+
+def read(settings: Settings) -> tuple[str, ...]:
+    """The master keys as they are now; makes none. Raises `InvalidSetting`."""
     if settings.master_key is not None:
         return parse_keys(settings.master_key.get_secret_value())
     file = path(settings)
     try:
         return parse_keys(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        if settings.master_key_file is not None:
-            raise InvalidSetting(f"HALEXT_MASTER_KEY_FILE names {file}, which does not exist.") from None
-    except OSError as error:
-        raise InvalidSetting(f"The master key in {file} can't be read: {error.strerror}.") from None
-    key = new_key()
-    write_private(file, key + "\n")
-    return (key,)
+        named = "HALEXT_MASTER_KEY_FILE names" if settings.master_key_file else "The master key was in"
+        raise InvalidSetting(f"{named} {file}, which does not exist.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise InvalidSetting(f"The master key in {file} can't be read: {reason}.") from None
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:
@@ -42,9 +49,19 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 def add(settings: Settings) -> tuple[str, ...]:
-    """Put a new key in front of the others in the key file, and return all of them."""
+    """Put a new key in front of the others in the key file, and return all of them.
+
+    The file is replaced as a whole, so that a process that reads it meanwhile sees all keys of before or all of now.
+    Raises `InvalidSetting`, and `AlreadyRunning` when another process adds one in this moment.
+    """
     if settings.master_key is not None:
-        raise InvalidSetting("The master key is given by HALEXT_MASTER_KEY; put the new key in front of it there.")
-    keys = (new_key(), *load(settings))
-    write_private(path(settings), ",".join(keys) + "\n")
+        raise InvalidSetting(
+            "The master key is given by HALEXT_MASTER_KEY; put the new key in front of it there, and start halext anew."
+        )
+    file = path(settings)
+    # Two that add a key at the same time would each write a file without the other's. Our own folder is ours alone.
+    is_ours = file.parent.resolve() == settings.data_dir.resolve()
+    with nullcontext() if is_ours else DataDirLock(file.parent):
+        keys = (new_key(), *read(settings))
+        write_private(file, ",".join(keys) + "\n")
     return keys

@@ -230,7 +230,13 @@ def token_row(token: TokenInfo) -> shapes.TokenRow:
 def key_row(secret: SecretInfo) -> shapes.KeyRow:
     """A secret, without the secret."""
     return shapes.KeyRow(
-        name=secret.ref, created_at=secret.created_at, updated_at=secret.updated_at, key_id=secret.key_id
+        name=secret.ref,
+        owner=secret.owner_name or None,
+        purpose=str(secret.label.kind),
+        created_at=secret.created_at,
+        updated_at=secret.updated_at,
+        used_at=secret.used_at,
+        key_id=secret.key_id,
     )
 
 

@@ -10,9 +10,17 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+SECRET_FIELDS = frozenset({"value", "password", "headers", "token", "code"})
+"""Fields of parameters that are never shown."""
+
 
 class Params(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operation takes. Fields that its path names come from there, the others from the body or the query."""
+
+    def __repr__(self) -> str:
+        """Without the secrets among the fields."""
+        told = {name: "…" if name in SECRET_FIELDS else repr(getattr(self, name)) for name in self.__struct_fields__}
+        return f"{type(self).__name__}({', '.join(f'{name}={text}' for name, text in told.items())})"
 
 
 class Nothing(Params, frozen=True):
@@ -307,6 +315,12 @@ class KeyRow(Struct, frozen=True):
     created_at: float
     updated_at: float
     key_id: str
+    """Which master key seals it: the first characters of its SHA-256."""
+    owner: str | None = None
+    """Whose it is; None for the house's."""
+    purpose: str = ""
+    used_at: float | None = None
+    """When it was last used; what nodes are sent is noted once an hour."""
 
 
 class UsageRow(Struct, frozen=True):
@@ -331,4 +345,5 @@ class Finding(Struct, frozen=True):
     check: str
     level: Literal["ok", "note", "warning", "error"]
     what: str
+    why: str = ""
     fix: str = ""

@@ -1,15 +1,14 @@
-"""What is done to a house while it is closed: its schema and its keys."""
+"""What is done to a house while it is closed: its schema."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from halext.runtime import masterkey, wiring
+from halext.runtime import wiring
 from halext.runtime.settings import Settings
 from halext.storage import schema
 from halext.storage.base import Base
-from halext.vault.cipher import Cipher
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +43,3 @@ async def check_database(settings: Settings) -> SchemaReport:
         is_current = state is schema.SchemaState.CURRENT
         found = await schema.differences(database, Base.metadata) if is_current else []
         return SchemaReport(str(state), is_current and not found, found)
-
-
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """What a rotation did: secrets sealed anew, and the older keys that are kept behind the new one."""
-
-    sealed: int
-    older_keys: int
-
-
-async def rotate_keys(settings: Settings) -> Rotation:
-    """Seal every secret with a new master key, or with the one that was put in front in HALEXT_MASTER_KEY.
-
-    The older keys stay behind it, so that a rotation which is killed midway opens everything and is finished by the
-    next one. Raises `AlreadyRunning`, `InvalidSetting` and `WrongKey`.
-    """
-    async with wiring.open_app(settings) as app:
-        keys = masterkey.load(settings)
-        if settings.master_key is None or len(keys) == 1:
-            keys = masterkey.add(settings)
-        return Rotation(await app.vault.rotate(Cipher(keys)), len(keys) - 1)

@@ -51,6 +51,9 @@ from halext.tunnel.hub import Tunnels
 from halext.tunnel.store import TunnelStore
 from halext.types import Clock, EndpointId, Kind, ModelName, NodeName
 from halext.upstream import Driver, Endpoint, ModelDetails, ModelInfo, RunningModel, Sighting
+from halext.vault.box import Vault
+from halext.vault.cipher import Cipher, new_key
+from halext.vault.store import SecretStore
 from halext_web.service import WebService
 
 MODEL = "llama3.2:3b"
@@ -234,7 +237,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         tunnels=Tunnels(),
         settings=settings,
         database=database,
-        vault=nobody,
+        vault=Vault(SecretStore(scope), Cipher([new_key()]), clock),
         people=people,
         invites=Invites(scope, passwords=passwords, counters=counters, clock=clock),
         links=Links(scope, people.caller_of, counters, clock),

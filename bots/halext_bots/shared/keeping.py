@@ -104,7 +104,7 @@ class Keeper:
         if setting is not None and (token := str(setting.get_secret_value()).strip()):
             return token
         try:
-            return (await self._app.vault.reveal(SecretRef(self._platform))).strip()
+            return (await self._app.vault.reveal(SecretRef(self._platform), purpose="connecting the bot")).strip()
         except UnknownSecret:
             return ""
         except HalextError as error:

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from halext.errors import UnknownSecret
+from halext.runtime import masterkey
 from halext.runtime.settings import load
 from halext.runtime.shapes import Done, KeyRow, Named, SetKey
+from halext.runtime.shapes_keys import KeysOf, OwnKey, SetOwnKey
 from halext.runtime.wiring import open_app
 from halext.types import SecretRef
 from halext.vault.cipher import new_key
 from tests.halext.cli.conftest import FakeControl, Run
 
-ROW = KeyRow(name="discord", created_at=0.0, updated_at=0.0, key_id="2ae4df5e")
+ROW = KeyRow(name="discord", created_at=0.0, updated_at=0.0, key_id="2ae4df5e", purpose="bot")
 REF = SecretRef("discord")
 
 
@@ -35,9 +37,10 @@ def test_a_value_in_the_arguments_is_wrong_use(control: FakeControl, run: Run) -
 
 def test_list_shows_names(control: FakeControl, run: Run) -> None:
     control.answers["list_keys"] = [ROW]
-    _, line = run("key", "list").out.splitlines()
-    assert line.split()[0] == "discord"
-    assert line.split()[-1] == "2ae4df5e"
+    heads, line = run("key", "list").out.splitlines()
+    assert heads.split() == ["NAME", "OWNER", "PURPOSE", "CHANGED", "LAST", "USED", "SEALED", "BY"]
+    assert line.split()[:4] == ["discord", "the", "house", "bot"]
+    assert line.split()[-2:] == ["never", "2ae4df5e"]
     assert json.loads(run("key", "list", "--json").out)[0]["name"] == "discord"
 
 
@@ -54,6 +57,24 @@ def test_remove(control: FakeControl, run: Run) -> None:
     assert run("key", "remove", "discord").code == 1
 
 
+def test_ones_own_are_said_so(control: FakeControl, run: Run) -> None:
+    control.answers |= {"set_own_key": Done("Stored."), "remove_own_key": Done("Gone."), "list_own_keys": []}
+    assert run("key", "set", "openai", "--mine", stdin="hush\n").out == "Stored.\n"
+    assert run("key", "remove", "openai", "--mine", "--user", "Mia").out == "Gone.\n"
+    assert "halext key set NAME --mine" in run("key", "list", "--mine").err
+    assert control.calls == [
+        ("set_own_key", SetOwnKey(name="openai", value="hush")),
+        ("remove_own_key", OwnKey(name="openai", user="Mia")),
+        ("list_own_keys", KeysOf()),
+    ]
+
+
+def test_a_person_is_named_for_what_is_theirs_only(control: FakeControl, run: Run) -> None:
+    result = run("key", "list", "--user", "Mia")
+    assert (result.code, control.calls) == (2, [])
+    assert "--mine" in result.err
+
+
 def keep(value: str) -> None:
     async def work() -> None:
         async with open_app(load()) as app:
@@ -65,7 +86,7 @@ def keep(value: str) -> None:
 def kept() -> str:
     async def work() -> str:
         async with open_app(load()) as app:
-            return await app.vault.reveal(REF)
+            return await app.vault.reveal(REF, purpose="a test")
 
     return asyncio.run(work())
 
@@ -100,19 +121,13 @@ def test_rotate_with_a_key_in_the_settings_says_where_to_put_the_new_one(
     assert kept() == "hush"
 
 
-def test_rotate_needs_the_house_for_itself(run: Run, tmp_path: Path) -> None:
-    async def beside() -> None:
-        async with open_app(load()):
-            result = await asyncio.to_thread(run, "key", "rotate")
-            assert result.code == 1
-            assert result.err == "halext: halext is running on this data directory; stop it, then rotate the key.\n"
-
-    asyncio.run(beside())
-    assert "," not in (tmp_path / "data" / "master.key").read_text()
-
-
-def test_rotate_is_for_the_machine_that_has_the_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HALEXT_URL", "http://127.0.0.1:9")
+def test_a_rotation_that_was_killed_is_finished(run: Run, tmp_path: Path) -> None:
+    keep("hush")
+    masterkey.add(load())  # and then the power went
     result = run("key", "rotate")
-    assert result.code == 1
-    assert "leave HALEXT_URL out" in result.err
+    assert result.out.startswith(
+        "Went on with a rotation that had not been finished, and sealed with the new master key: 1 "
+    )
+    newest, _ = (tmp_path / "data" / "master.key").read_text().strip().split(",")
+    (tmp_path / "data" / "master.key").write_text(newest)
+    assert kept() == "hush"

@@ -97,10 +97,12 @@ async def test_headers_go_to_the_vault_and_to_the_node(
     assert info.status == "healthy"
     assert info.endpoints[0].has_headers
     assert "let-me-in" not in repr(info) + repr(app.registry.states())
-    assert json.loads(await app.vault.reveal(SecretRef("node/mac/headers"))) == {"Authorization": "Bearer let-me-in"}
+    assert json.loads(await app.vault.reveal(SecretRef("node/mac/headers"), purpose="a test")) == {
+        "Authorization": "Bearer let-me-in"
+    }
     await control.call(nodes.remove_node, Named(name="mac"))
     with pytest.raises(UnknownSecret):
-        await app.vault.reveal(SecretRef("node/mac/headers"))
+        await app.vault.reveal(SecretRef("node/mac/headers"), purpose="a test")
 
 
 async def test_a_node_that_is_off_is_refused_unless_its_kind_is_said(app: App, control: LocalControl) -> None:
