@@ -5,7 +5,6 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +27,7 @@ from halext.chat.arrivals.store import ArrivalStore
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
-from halext.errors import DatabaseUnavailable, InvalidSetting
+from halext.errors import DatabaseUnavailable
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
@@ -44,19 +43,18 @@ from halext.runtime.feed import Feed
 from halext.runtime.redaction import redact
 from halext.runtime.settings import Settings
 from halext.runtime.studio import open_studio
+from halext.runtime.vaulting import open_vault
 from halext.storage import schema
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
 from halext.tasks.desk import Desk
 from halext.tunnel.hub import Changed, Tunnels, down
 from halext.tunnel.store import TunnelStore
-from halext.types import Clock, EndpointId, NodeName, SecretRef, UserId
+from halext.types import Clock, EndpointId, NodeName
 from halext.upstreams.address import is_literal
 from halext.upstreams.http import Door
 from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
-from halext.vault.cipher import Cipher
-from halext.vault.store import SecretStore
 
 LAST_TRIES = 3
 LAST_PAUSE_S = 1.0
@@ -94,10 +92,10 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         lock = stack.enter_context(DataDirLock(settings.data_dir))
         database = await _database(settings, stack)
         scope = Scope(database)
-        vault = await _vault(settings, scope, clock)
         cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
         stack.push_async_callback(cluster.close)
         audit = _audit(scope, clock, stack)
+        vault = await open_vault(settings, scope, clock, audit)
         people = _people(settings, scope, passwords := Passwords(), cluster, clock, audit)
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
@@ -275,34 +273,6 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
     else:
         await schema.require_current(database)
     return database
-
-
-async def _vault(settings: Settings, scope: Scope, clock: Clock) -> Vault:
-    cipher = Cipher(await asyncio.to_thread(masterkey.load, settings))
-
-    async def reload() -> Cipher | None:
-        try:
-            return Cipher(await asyncio.to_thread(masterkey.read, settings))
-        except InvalidSetting:
-            return None
-
-    vault = Vault(SecretStore(scope), cipher, clock, reload=reload, audit=UseLog())
-    if lost := await vault.check():
-        names = ", ".join(info.title for info in lost)
-        advice = (
-            "put the old key back, or enter them again with `halext key set NAME`; nothing is overwritten until then"
-        )
-        logging.getLogger("halext.vault").warning("the master key does not open %s: %s", names, advice)
-    return vault
-
-
-class UseLog:
-    """Says in the log which secrets were used, by whom and for what. See `halext.vault.types.Audit`."""
-
-    def used(self, ref: SecretRef, by: str, purpose: str, *, owner: UserId | None = None) -> None:
-        """One line."""
-        whose = "the house" if owner is None else f"person {owner}"
-        logging.getLogger("halext.audit").info("the secret %r of %s was used by %r for %s", ref, whose, by, purpose)
 
 
 def run_file(data_dir: Path) -> Path:

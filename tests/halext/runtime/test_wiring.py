@@ -1,23 +1,19 @@
 from __future__ import annotations
 
-import logging
 import sqlite3
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from halext.accounts.types import Role
 from halext.errors import (
     AlreadyRunning,
     DatabaseUnavailable,
     DataDirUnusable,
     InvalidSetting,
     SchemaMismatch,
-    WrongKey,
 )
 from halext.nodes.types import Node
-from halext.runtime.app import App
 from halext.runtime.settings import Settings
 from halext.runtime.wiring import LAST_TRIES, open_app, open_database_only, own_places, written
 from halext.testing.clock import ScaledClock
@@ -78,36 +74,6 @@ async def test_a_newer_database_is_left_alone(settings: Settings) -> None:
     with pytest.raises(SchemaMismatch, match="newer"):
         async with open_app(settings):
             pass
-
-
-async def test_a_lost_master_key_loses_nothing_else(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    async with open_app(settings) as app:
-        await app.registry.add(node("mac"))
-        await app.vault.set(SecretRef("discord"), "a secret")
-    (settings.data_dir / "master.key").unlink()
-    caplog.clear()
-    async with open_app(settings) as app:
-        (line,) = [record.getMessage() for record in caplog.records if record.name == "halext.vault"]
-        assert "does not open discord" in line
-        assert "halext key set NAME" in line
-        assert [info.ref for info in await app.vault.check()] == ["discord"]
-        with pytest.raises(WrongKey):
-            await app.vault.reveal(SecretRef("discord"), purpose="a test")
-        assert app.registry.nodes()
-
-
-async def test_uses_of_secrets_are_in_the_log_without_the_secret(app: App, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    mia = await app.people.add_user("Mia", Role.MEMBER)
-    await app.vault.set(SecretRef("discord"), "hush")
-    await app.vault.set(SecretRef("openai"), "hush", owner=mia.id)
-    await app.vault.reveal(SecretRef("discord"), purpose="a test")
-    await app.vault.reveal(SecretRef("openai"), purpose="a test", by="Mia", owner=mia.id)
-    assert [record.getMessage() for record in caplog.records if record.name == "halext.audit"] == [
-        "the secret 'discord' of the house was used by 'house' for a test",
-        f"the secret 'openai' of person {mia.id} was used by 'Mia' for a test",
-    ]
-    assert "hush" not in caplog.text
 
 
 async def test_a_key_that_is_none_stops_the_start(settings: Settings) -> None:
