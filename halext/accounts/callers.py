@@ -51,6 +51,7 @@ class Callers:
     async def caller_for(self, credential: str) -> Caller:
         """Who holds this API token, session or JWT. Raises `Unauthenticated`, for every kind of wrong one alike."""
         if jwts.is_one(credential):
+            await self._jwts.ready()
             return await self._by_jwt(self._jwts.read(credential, self._clock.now()))
         return (await self.known(credential)).caller
 

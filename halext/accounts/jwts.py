@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -9,9 +10,8 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Literal
-
-import jwt
 
 from halext.accounts.types import Permission
 from halext.errors import InvalidSetting, Unauthenticated
@@ -80,6 +80,13 @@ class Jwts:
         self._keys = tuple(keys) or (secrets.token_bytes(KEY_BYTES_MIN),)
         if any(len(key) < KEY_BYTES_MIN for key in self._keys):
             raise InvalidSetting(f"A key for signing has at least {KEY_BYTES_MIN} bytes")
+        self._is_ready = False
+
+    async def ready(self) -> None:
+        """Load PyJWT, in a thread, the first time that somebody needs it: it takes a moment and some megabytes."""
+        if not self._is_ready:
+            await asyncio.to_thread(_library)
+            self._is_ready = True
 
     def make(
         self, user: UserId, source: Source, digest: str, scopes: frozenset[Permission] | None, now: float
@@ -96,21 +103,24 @@ class Jwts:
         }
         if scopes is not None:
             claims["scope"] = " ".join(sorted(scopes))
-        return jwt.encode(claims, self._keys[0], algorithm=_ALGORITHM), claims["exp"]
+        made: str = _library().encode(claims, self._keys[0], algorithm=_ALGORITHM)
+        return made, claims["exp"]
 
     def read(self, text: str, now: float) -> Claims:
         """What it says. Raises `Unauthenticated` for one that is not ours, not of now, or not whole."""
+        jwt = _library()
         try:
             if len(text) > LONGEST or jwt.get_unverified_header(text) != _HEADER:
                 raise Unauthenticated
             return _claims(self._checked(text), now)
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
             raise Unauthenticated from None  # its cause may hold the JWT
 
     def _checked(self, text: str) -> dict[str, Any]:
         # Times are compared below, by the clock that everything here goes by.
         options: Any = {"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-        wrong: jwt.PyJWTError = jwt.InvalidSignatureError()
+        jwt = _library()
+        wrong: Exception = jwt.InvalidSignatureError()
         for key in self._keys:
             try:
                 found = jwt.decode(text, key, algorithms=[_ALGORITHM], audience=_NAME, issuer=_NAME, options=options)
@@ -119,6 +129,12 @@ class Jwts:
             else:
                 return dict(found)
         raise wrong
+
+
+def _library() -> ModuleType:
+    import jwt
+
+    return jwt
 
 
 def _claims(said: dict[str, Any], now: float) -> Claims:

@@ -154,6 +154,7 @@ class People:
     async def sign_out(self, credential: str) -> None:
         """End this session at once, or the one that a JWT was made from; nothing happens if it has ended already."""
         if jwts.is_one(credential):
+            await self._jwts.ready()
             claims = self._jwts.read(credential, self._clock.now())
             digest = claims.digest if claims.source == "session" else ""
         else:
@@ -170,6 +171,7 @@ class People:
         """
         if jwts.is_one(credential):
             raise Forbidden("A JWT makes no other one; use the API token, or sign in again")
+        await self._jwts.ready()
         known = await self._callers.known(credential)
         carried = None if scopes is None else policy.named_rights(known.caller, scopes)
         return self._jwts.make(known.user_id, known.source, known.digest, carried, self._clock.now())

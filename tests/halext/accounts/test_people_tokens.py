@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
+from halext.accounts import policy
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.types import LOCAL, Caller, Permission, Role, User
 from halext.cluster.memory import MemoryCluster
-from halext.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from halext.errors import Forbidden, InvalidInput, NotFound, SignInAgain, Unauthenticated
 from halext.storage.scope import Scope
 from halext.testing.clock import ManualClock
 
@@ -20,7 +22,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def people(scope: Scope, clock: ManualClock) -> People:
-    return People(scope, passwords=Passwords(), counters=MemoryCluster(clock), clock=clock)
+    return People(scope, passwords=Passwords(time_cost=1, memory_kib=8), counters=MemoryCluster(clock), clock=clock)
 
 
 def as_caller(user: User) -> Caller:
@@ -111,3 +113,42 @@ async def test_the_last_use_is_written_down(people: People, clock: ManualClock) 
     await people.caller_for(token)
     await people.flush()
     assert [info.last_used_at for info in await people.list_tokens(ada)] == [clock.now()]
+
+
+async def test_a_token_carries_what_it_was_given(people: People) -> None:
+    ada = as_caller(await people.add_user("Ada", Role.ADMIN))
+    for scopes, rights in (
+        (["manage-nodes"], {Permission.MANAGE_NODES}),
+        (["all"], None),
+        (None, {Permission.USE, Permission.OWN}),
+    ):
+        token, info = await people.create_token(LOCAL, "t", for_user="Ada", scopes=scopes)
+        assert (await people.caller_for(token)).scopes == info.scopes == rights
+    assert [info.scopes for info in await people.list_tokens(ada)][1] is None
+    with pytest.raises(SignInAgain):
+        await people.create_token(ada, "t", scopes=["manage-nodes"])
+
+
+async def test_the_owners_role_bounds_every_token(people: People) -> None:
+    await people.add_user("Boss", Role.ADMIN)
+    await people.add_user("Ada", Role.ADMIN)
+    token, _ = await people.create_token(LOCAL, "t", for_user="Ada", scopes=["all"])
+    assert policy.allowed(await people.caller_for(token), Permission.MANAGE_NODES)
+    await people.set_role("Ada", Role.MEMBER)
+    assert not policy.allowed(await people.caller_for(token), Permission.MANAGE_NODES)
+
+
+async def test_a_token_from_before_scopes_has_all_rights(people: People, scope: Scope) -> None:
+    await people.add_user("Ada", Role.MEMBER)
+    token, _ = await people.create_token(LOCAL, "t", for_user="Ada")
+    async with scope.write() as session:
+        await session.execute(text("UPDATE tokens SET scopes = NULL"))
+    assert (await people.caller_for(token)).scopes is None
+
+
+async def test_a_right_of_another_version_is_none_here(people: People, scope: Scope) -> None:
+    await people.add_user("Ada", Role.MEMBER)
+    token, _ = await people.create_token(LOCAL, "t", for_user="Ada")
+    async with scope.write() as session:
+        await session.execute(text("UPDATE tokens SET scopes = 'use fly'"))
+    assert (await people.caller_for(token)).scopes == {Permission.USE}
