@@ -17,6 +17,11 @@ SIGN_IN_FAILURES = 5
 SIGN_IN_WINDOW_S = 60.0
 """So many failures in so much time, for one account or from one address, and then a pause."""
 
+CREDENTIAL_FAILURES = 20
+CREDENTIAL_WINDOW_S = 60.0
+"""So many requests with a wrong token or session in so much time from one address. A page that was left open with a
+session that is over sends a few; nobody else has a reason to."""
+
 _EVERYONE = frozenset({Permission.PUBLIC, Permission.USE, Permission.OWN, Permission.ACCOUNT})
 PERMISSIONS = {Role.GUEST: _EVERYONE, Role.MEMBER: _EVERYONE, Role.ADMIN: frozenset(Permission)}
 """What each role allows. Members and guests differ in their quotas, not in their rights."""

@@ -72,10 +72,12 @@ class Table:
         except Unauthenticated:
             # A session that is over must not keep anyone from the page where a new one begins.
             if entry.permission is not Permission.PUBLIC:
+                await self._doorkeeper.failed(visit.peer)
                 raise
         if entry.permission is not Permission.PUBLIC:
             if visit.known is None:
                 raise Unauthenticated
+            self._doorkeeper.check_place(entry.permission, visit.peer)
             require(visit.known, entry.permission)
         scope["path_params"] = values
         response = await entry.endpoint(visit)
