@@ -19,7 +19,8 @@ HalextError
 │   ├── NoNodeOnline
 │   ├── NoNodeHasModel
 │   ├── NoNodeMakesPictures
-│   └── AllBusy
+│   ├── AllBusy
+│   └── Crowded
 ├── UpstreamError
 │   ├── Unreachable
 │   ├── TimedOut
@@ -202,6 +203,12 @@ class AllBusy(CapacityError):
     """Every node that could answer is busy; try again in a moment."""
 
     code = "all_busy"
+
+
+class Crowded(CapacityError):
+    """halext holds as much as it can for others just now; try again in a moment."""
+
+    code = "crowded"
 
 
 class UpstreamError(HalextError):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from halext.types import ModelName, NodeName
+
+PNG = b"\x89PNG\r\n\x1a\n"
+"""What every PNG file begins with."""
+PNG_HEAD = 33
+"""Bytes of it that tell how large the picture is: the beginning and the first chunk."""
+SIDE_MAX = 4096
+"""Pixels. Some kilobytes can stand for billions of pixels, and whoever unpacks them falls; we never do."""
+_FIRST_CHUNK = struct.pack(">I", 13) + b"IHDR"
 
 ANY_MODEL = ModelName("")
 """Whichever model the node has at hand."""
@@ -71,3 +80,14 @@ class Step:
 Progress = Waiting | Started | Step
 Tell = Callable[[Progress], None]
 """Hears of a job's progress; never waits and never fails."""
+
+
+def check_png(head: bytes) -> None:
+    """Raise `ValueError` unless these first bytes of a PNG file tell of a picture of some size, and not of a bomb."""
+    if len(head) < PNG_HEAD:
+        raise ValueError("this PNG file is cut off")
+    if not head.startswith(PNG + _FIRST_CHUNK):
+        raise ValueError("this PNG file has no head")
+    width, height = struct.unpack_from(">II", head, len(PNG + _FIRST_CHUNK))
+    if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
+        raise ValueError(f"this picture is {width} x {height} pixels; a side may have {SIDE_MAX}")

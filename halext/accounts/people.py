@@ -63,6 +63,18 @@ class People:
         """Who holds this API token, session or JWT. Raises `Unauthenticated`."""
         return await self._callers.caller_for(credential)
 
+    async def count_failure(self, address: str) -> None:
+        """One request from `address` had a wrong credential. Raises `TooManyRequests` when there are too many.
+
+        A right one is never counted, nor turned away: nobody can shut out others who share the address.
+        """
+        key = f"credential:address:{policy.address_group(address)}"
+        if await self._counters.hit(key, policy.CREDENTIAL_WINDOW_S) > policy.CREDENTIAL_FAILURES:
+            raise TooManyRequests(
+                "Too many requests with a wrong token; check it and wait a minute",
+                retry_after_s=policy.CREDENTIAL_WINDOW_S,
+            )
+
     async def caller_of(self, user_id: UserId) -> Caller | None:
         """This person as a caller, for what halext goes on doing in their name; None when they are gone or shut out."""
         user = await self._people.by_id(user_id)

@@ -20,6 +20,10 @@ SIGN_IN_WINDOW_S = 60.0
 
 FRESH_S = 3600.0
 """So long after a sign-in one may do what changes who gets in, and where secrets go."""
+CREDENTIAL_FAILURES = 20
+CREDENTIAL_WINDOW_S = 60.0
+"""So many requests with a wrong token or session in so much time from one address. A page that was left open with a
+session that is over sends a few; nobody else has a reason to."""
 
 _EVERYONE = frozenset({Permission.PUBLIC, Permission.USE, Permission.OWN, Permission.ACCOUNT})
 PERMISSIONS = {Role.GUEST: _EVERYONE, Role.MEMBER: _EVERYONE, Role.ADMIN: frozenset(Permission)}

@@ -6,6 +6,7 @@ numbers and broken UTF-8 are refused.
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,20 +17,47 @@ from halext.types import Json
 T = TypeVar("T")
 
 MAX_DEPTH = 64
-"""Levels of lists and objects in a schema or in tool arguments. No real one comes near it, and all of our encoders and
-those of the nodes manage it."""
+"""Levels of lists and objects. No real request comes near it, and all of our encoders and those of the nodes manage
+it."""
+BRACKETS_MAX = 100_000
+COMMAS_MAX = 1_000_000
+"""What a body may hold. Each list, object and member costs many times its few bytes once it is read; a conversation of
+a thousand turns has some thousands, and a megabyte of numbers half a million."""
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_ROUND = bytes.maketrans(b"[]{}", b"()()")
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def from_client(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """A client's body, typed. Raises `BadRequest` when it is no JSON, `InvalidInput` when a field has a wrong type."""
+    """A client's body, typed. Raises `BadRequest` when it is no JSON.
+
+    Raises `InvalidInput` when a field has a wrong type, or anything in it, known or not, is nested too deeply, and
+    before it is read when it has too many parts.
+    """
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > BRACKETS_MAX or body.count(b",") > COMMAS_MAX:
+        raise InvalidInput("The request's JSON has too many lists, objects or members.")
     try:
-        return decoder.decode(body)
+        found = decoder.decode(body)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"The request has a field of the wrong type: {error}.") from error
     except RecursionError as error:
         raise InvalidInput("The request's JSON is nested too deeply.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request's body is not valid JSON: {error}.") from error
+    if brackets > MAX_DEPTH and _is_deep(body):
+        raise InvalidInput("The request's JSON is nested too deeply.")
+    return found
+
+
+def _is_deep(body: bytes) -> bool:
+    """Whether valid JSON is nested too deeply."""
+    brackets = _STRING.sub(b"", body).translate(_ROUND, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        brackets = brackets.replace(b"()", b"")  # takes exactly the innermost level away
+        if not brackets:
+            return False
+    return True
 
 
 def from_node(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -56,13 +84,6 @@ def whole_number(value: float | None, name: str) -> int | None:
     if not value.is_integer():
         raise InvalidInput(f"The field `{name}` must be a whole number.")
     return int(value)
-
-
-def shallow(value: T, name: str) -> T:
-    """`value` unchanged. Raises `InvalidInput` when it is nested more than `MAX_DEPTH` deep."""
-    if not is_shallow(value):
-        raise InvalidInput(f"The field `{name}` is nested too deeply.")
-    return value
 
 
 def is_shallow(value: object) -> bool:

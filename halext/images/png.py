@@ -6,9 +6,13 @@ import binascii
 import struct
 from collections.abc import Iterator
 
+from halext.pictures import check_png
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _AROUND = 12
 """Bytes of a chunk beside its data: length, kind and checksum."""
+CHUNKS_MAX = 10_000
+"""Pictures of the largest size, in the smallest pieces that programs write, have some thousands."""
 _UNCOMPRESSED = b"\0\0"
 
 
@@ -27,8 +31,12 @@ def texts(png: bytes) -> dict[str, str]:
 
 
 def with_text(png: bytes, key: str, text: str) -> bytes:
-    """The same picture with a text under `key`, in place of one that was there. Raises `ValueError`."""
+    """The same picture with a text under `key`, in place of one that was there.
+
+    Raises `ValueError` for what is no PNG, is broken, or claims to be too large to be unpacked by anyone.
+    """
     head, *others = _chunks(png)
+    check_png(png)
     name = key.encode("latin-1")
     kept = (chunk for chunk in others if not (chunk[0] in {b"tEXt", b"iTXt"} and chunk[1].startswith(name + b"\0")))
     said = (b"iTXt", name + b"\0" + _UNCOMPRESSED + b"\0\0" + text.encode())
@@ -43,8 +51,11 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Kind and data, from the head to the end; what stands behind the end is left out."""
     if not png.startswith(SIGNATURE):
         raise ValueError("this is no PNG file")
-    at, kind = len(SIGNATURE), b""
+    at, kind, number = len(SIGNATURE), b"", 0
     while kind != b"IEND":
+        number += 1
+        if number > CHUNKS_MAX:
+            raise ValueError("this PNG file has too many parts")
         if at + _AROUND > len(png):
             raise ValueError("this PNG file is cut off")
         (length,) = struct.unpack_from(">I", png, at)

@@ -80,6 +80,8 @@ class App(Fleet):
     notifiers: dict[str, Notifier]
     """Where alerts are told. A door puts its notifier here while it is connected, always under the same name, and takes
     it away when it is not; what can't be told meanwhile is kept."""
+    proxies_seen: dict[str, int] = field(default_factory=dict)
+    """Addresses that forwarded requests and are no trusted proxies, and how often; the first 32 of them."""
     base_url: str = ""
     """Where this instance listens, once it does."""
     local_token: str | None = field(default=None, repr=False)

@@ -61,8 +61,20 @@ class Settings(BaseSettings):
     allowed_cidrs: Names = Field(
         default=(), description="Comma list of networks that may reach the whole site; empty means everyone."
     )
+    admin_cidrs: Names = Field(
+        default=(), description="Comma list of networks from which halext may be administered; empty means everywhere."
+    )
     trusted_proxies: Names = Field(
         default=(), description="Comma list of networks whose X-Forwarded-For is believed; empty means nobody's."
+    )
+    max_connections: int = Field(
+        default=1024, ge=8, le=100_000, description="Connections of clients at once; one more is told to come back."
+    )
+    max_connections_per_address: int = Field(
+        default=64,
+        ge=4,
+        le=100_000,
+        description="How many of them one address (in IPv6: one /64) may have; no limit for trusted proxies.",
     )
     node_cidrs: Names = Field(
         default=(),
@@ -136,7 +148,7 @@ class Settings(BaseSettings):
             raise ValueError("a Discord server's id is a number; turn on Developer Mode to copy it")
         return [str(part) for part in parts] if isinstance(parts, list | tuple) else parts
 
-    @field_validator("allowed_cidrs", "trusted_proxies", "node_cidrs", mode="before")
+    @field_validator("allowed_cidrs", "admin_cidrs", "trusted_proxies", "node_cidrs", mode="before")
     @classmethod
     def _split_networks(cls, value: object) -> object:
         parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers, QueryParams
 
 from halext.errors import BadRequest, Forbidden, Unauthenticated
-from halext_web.credentials import COOKIE, Credential, check_origin, find
+from halext_web.credentials import COOKIE, Credential, check_origin, check_type, find
 
 if TYPE_CHECKING:
-    from tests.web.conftest import House
+    from tests.web.conftest import House, OpenHouse
 
 TOKEN = "hx_" + "a" * 43
 SESSION = "hxs_" + "b" * 43
@@ -216,3 +216,58 @@ async def test_a_session_that_is_over_leads_to_the_sign_in_page(stranger: httpx.
     assert 'action="/hx/session"' in page.text
     again = await stranger.post("/hx/session", json={"name": "Mia", "password": "battery staple"}, headers=cookie | own)
     assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "passes"),
+    [
+        ("application/json", True),
+        ("application/json; charset=utf-8", True),
+        ("application/x-www-form-urlencoded", True),
+        ("", True),
+        ("text/plain", False),
+        ("text/plain; application/json", False),
+        ("multipart/form-data; boundary=x", False),
+        ("application/xml", False),
+    ],
+)
+def test_a_page_sends_json_or_a_form(kind: str, *, passes: bool) -> None:
+    if passes:
+        check_type(headers(("content-type", kind)))
+        return
+    with pytest.raises(Forbidden):
+        check_type(headers(("content-type", kind)))
+
+
+async def test_admins_administer_from_their_networks_only(open_house: OpenHouse) -> None:
+    house = await open_house(admin_cidrs="192.0.2.0/24", trusted_proxies="127.0.0.1")
+    session, _ = await house.app.people.sign_in("Ada", "correct horse")
+    for forwarded, inside in [("192.0.2.9", True), ("203.0.113.9", False), (None, True)]:
+        extra = {"X-Forwarded-For": forwarded} if forwarded else {}
+        async with house.client(headers={"Authorization": f"Bearer {session}"} | extra) as ada:
+            assert (await ada.get("/hx/me")).status_code == 200
+            answer = await ada.get("/hx/admin/users")
+            assert answer.status_code == (200 if inside else 403)
+            if not inside:
+                assert "HALEXT_ADMIN_CIDRS" in answer.json()["message"]
+            # Not through an operation either that everyone may use, and that gives administrators more.
+            others = await ada.post("/hx/tokens", json={"name": "x", "user": "Mia"})
+            assert others.status_code == (200 if inside else 403)
+
+
+async def test_a_stranger_learns_nothing_of_the_networks(open_house: OpenHouse) -> None:
+    house = await open_house(admin_cidrs="192.0.2.0/24", trusted_proxies="127.0.0.1")
+    async with house.client(headers={"X-Forwarded-For": "203.0.113.9"}) as stranger:
+        assert (await stranger.get("/hx/admin/users")).status_code == 401
+
+
+async def test_wrong_tokens_are_counted_and_right_ones_never_turned_away(house: House) -> None:
+    wrong = {"Authorization": "Bearer hx_" + "A" * 43}
+    async with house.client(headers={}) as client:
+        statuses = [(await client.get("/hx/me", headers=wrong)).status_code for _ in range(22)]
+        assert statuses == [401] * 20 + [429] * 2
+        limited = await client.get("/hx/me", headers=wrong)
+        assert limited.headers["retry-after"] == "60"
+        assert (await client.get("/hx/me", headers=house.auth)).status_code == 200
+        assert (await client.get("/sign-in", headers=wrong)).status_code == 200
+        assert (await client.get("/hx/me")).status_code == 401

@@ -21,6 +21,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
         (b"", 422),
         (b"&".join(b"a%d=1" % i for i in range(30)), 400),
         (b"name=%ff%fe", 400),
+        (b"name=Mia%00&password=battery+staple", 400),
         (b"name=Mia&password=wrong+password", 401),
         (b"x=" + b"y" * 70_000, 413),
     ],

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 
 from halext.errors import BadRequest, Forbidden
 from halext.runtime.settings import Settings
-from halext_web.peers import Peer, Peers, parse_address, split_host
+from halext_web.peers import SEEN_MAX, Peer, Peers, group, note, parse_address, split_host
 
 
 def peers(**settings: Any) -> Peers:
@@ -140,3 +140,65 @@ def test_host_and_port(host: str, expected: tuple[str, str]) -> None:
 def test_any_text_is_an_address_or_none(text: str) -> None:
     parse_address(text)
     split_host(text)
+
+
+@pytest.mark.parametrize(
+    ("settings", "peer", "expected"),
+    [
+        ({}, Peer("203.0.113.5", is_secure=False, is_this_machine=False), True),
+        ({"admin_cidrs": "10.0.0.0/8"}, Peer("203.0.113.5", is_secure=False, is_this_machine=False), False),
+        ({"admin_cidrs": "10.0.0.0/8"}, Peer("10.1.2.3", is_secure=False, is_this_machine=False), True),
+        ({"admin_cidrs": "10.0.0.0/8, fd00::/8"}, Peer("fd00::7", is_secure=False, is_this_machine=False), True),
+        ({"admin_cidrs": "10.0.0.0/8"}, Peer("127.0.0.1", is_secure=False, is_this_machine=True), True),
+        ({"admin_cidrs": "10.0.0.0/8"}, Peer("127.0.0.1", is_secure=False, is_this_machine=False), False),
+        ({"admin_cidrs": "10.0.0.0/8"}, Peer("", is_secure=False, is_this_machine=False), False),
+    ],
+)
+def test_where_halext_may_be_administered(settings: dict[str, Any], peer: Peer, *, expected: bool) -> None:
+    assert peers(**settings).may_manage(peer) is expected
+
+
+HOP = st.sampled_from(
+    ["10.0.0.9", "::1", "198.51.100.1", "203.0.113.99", "::ffff:10.0.0.2", "nonsense", "", " ", "127.0.0.1"]
+)
+"""Addresses inside and outside the trusted networks, and what is none."""
+
+
+@given(st.lists(HOP | st.text(max_size=12), max_size=8), st.integers(1, 3))
+def test_what_stands_before_the_last_stranger_never_counts(hops: list[str], headers: int) -> None:
+    """A client may write what it wants: the outermost proxy adds the real address behind that."""
+    hops = [hop.encode("ascii", "ignore").decode().replace("\0", "") for hop in hops]
+    written = [("x-forwarded-for", ",".join(hops[start::headers])) for start in range(headers)]
+    peer = read(PROXIED, "10.0.0.1", *written, ("x-forwarded-for", "198.51.100.77, 10.0.0.9"))
+    assert peer.address == "198.51.100.77"
+    assert not peer.is_this_machine
+
+
+@given(st.lists(HOP, max_size=80))
+def test_the_address_is_always_one_that_was_there(hops: list[str]) -> None:
+    peer = read(PROXIED, "10.0.0.1", ("x-forwarded-for", ", ".join(hops)))
+    known = {str(parse_address(hop.strip())) for hop in hops if parse_address(hop.strip())} | {"10.0.0.1"}
+    assert peer.address in known
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("::ffff:203.0.113.5", "203.0.113.5"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:1", "2001:db8::/64"),
+        ("", ""),
+    ],
+)
+def test_what_counts_as_one_client(address: str, expected: str) -> None:
+    assert group(address) == expected
+
+
+def test_only_the_first_few_proxies_are_remembered() -> None:
+    seen: dict[str, int] = {}
+    for number in range(100):
+        note(seen, f"203.0.113.{number}")
+        note(seen, "203.0.113.0")
+    assert len(seen) == SEEN_MAX
+    assert seen["203.0.113.0"] == 101

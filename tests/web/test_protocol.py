@@ -114,3 +114,70 @@ async def test_a_slow_reader_gets_all_of_it(house: House, member: httpx.AsyncCli
             size += text.count("x")
             await asyncio.sleep(0)
     assert size >= 2_000_000
+
+
+async def answer_to(house: House, request: bytes) -> bytes:
+    """Everything that comes back until the connection ends."""
+    async with line(house) as (reader, writer):
+        writer.write(request)
+        async with asyncio.timeout(PATIENCE_S):
+            return await reader.read()
+
+
+PIPELINED = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_a_second_request_before_the_first_is_answered_ends_both(house: House) -> None:
+    answer = await answer_to(house, PIPELINED * 3)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: 5, 5\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 0x5\r\n",
+        b"Content-Length: 99999999999999999999999\r\n",
+        b"Transfer-Encoding: identity\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: chunked, chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b" Folded: x\r\n",
+        b"X: a\rb\r\n",
+        b"X: a\0b\r\n",
+    ],
+)
+async def test_a_body_whose_end_two_servers_could_see_in_two_places(house: House, lines: bytes) -> None:
+    head = b"POST /hx/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    smuggled = b"5\r\nhello\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = await answer_to(house, head + lines + b"\r\n" + smuggled)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"ok\n" not in answer
+
+
+async def test_an_answer_that_is_not_read_to_its_end_is_dropped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "STALL_S", 0.2)
+    house.script.answer = [ChatChunk(text="x" * 20_000) for _ in range(300)] + list(house.script.answer)
+    body = b'{"model":"llama3.2:3b","stream":false,"messages":[{"role":"user","content":"Hi"}]}'
+    head = f"POST /api/chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {house.token}\r\n"
+    async with line(house) as (reader, writer):
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way not to read
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        await house.script.closed.wait()
+        await asyncio.sleep(0.5)  # the time that it has, and some more
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(PATIENCE_S):
+            try:
+                got = await reader.read()
+            except ConnectionResetError:
+                got = b""
+    assert len(got) < 6_000_000

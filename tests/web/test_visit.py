@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from halext_web import visit
 from halext_web.visit import FORM_LIMIT, IMAGE_LIMIT, JSON_LIMIT
 
 if TYPE_CHECKING:
@@ -84,3 +85,35 @@ async def test_413_has_the_shape_of_its_client(member: httpx.AsyncClient) -> Non
     assert (await member.post("/v1/embeddings", content=too_much)).json()["error"]["code"] == "too_large"
     assert (await member.post("/api/embed", content=too_much)).json()["code"] == "too_large"
     assert "1,024 KB" in (await member.post("/hx/tokens", content=too_much)).json()["message"]
+
+
+@pytest.mark.parametrize("limits", [{"BODY_GAP_S": 0.1}, {"BODY_S": 0.1, "BODY_RATE": 1_000_000}])
+async def test_a_body_that_drips_is_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch, limits: dict[str, float]
+) -> None:
+    for name, value in limits.items():
+        monkeypatch.setattr(visit, name, value)
+
+    async def drip() -> AsyncIterator[bytes]:
+        yield b"{"
+        while True:
+            await asyncio.sleep(0.05 if "BODY_S" in limits else 1)
+            yield b" "
+
+    status, sent = await exchange(house, "POST /hx/tokens HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", drip())
+    assert status == 400
+    assert sent < 100
+
+
+async def test_a_large_body_has_more_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visit, "BODY_S", 0.3)
+    monkeypatch.setattr(visit, "BODY_RATE", 1_000)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(6):
+            yield b" " * 1000
+            await asyncio.sleep(0.1)
+
+    async with house.client() as client:
+        answer = await client.post("/hx/tokens", content=slowly())
+    assert answer.json()["message"].startswith("The request's body is not valid JSON")

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import cookie_parser
 
-from halext.accounts.types import LOCAL, Caller
+from halext.accounts.types import LOCAL, Caller, Permission
 from halext.errors import BadRequest, Forbidden, Unauthenticated
 from halext.runtime.app import App
-from halext_web.peers import Peer, split_host
+from halext_web.peers import Peer, Peers, split_host
 
 COOKIE = "hx_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -25,6 +25,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _QUERY_NAMES = frozenset({"token", "access_token", "jwt", "api_key", "apikey", "api-key", "authorization"})
 _SECRET = re.compile(r"hxs?_.*|eyJ[\w-]*\.[\w-]*\.[\w-]*", re.DOTALL)
 """Tokens, sessions and JWTs. Codes of links that are used once may stand in an address."""
+MANAGING = frozenset({Permission.MANAGE_NODES, Permission.MANAGE_PEOPLE, Permission.MANAGE_KEYS, Permission.SEE_HOUSE})
+"""The rights for which it matters where a request comes from: HALEXT_ADMIN_CIDRS."""
+WRITTEN = frozenset({"application/json", "application/x-www-form-urlencoded", ""})
+"""What a page sends. A form of another site can send text and files too, without the browser asking us first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ def check_origin(headers: Headers, public_url: str | None, *, required: bool) ->
         raise Forbidden("This request comes from another site, so it was not carried out.")
 
 
+def check_type(headers: Headers) -> None:
+    """Raise `Forbidden` for a body of a kind that browsers send to other sites and that no page of ours sends."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() not in WRITTEN:
+        raise Forbidden("Send JSON, with `Content-Type: application/json`.")
+
+
 def _is_own(origin: str, host: str, public_url: str | None) -> bool:
     parts = urlsplit(origin)
     if parts.netloc and split_host(parts.netloc) == split_host(host):
@@ -100,6 +110,7 @@ class Doorkeeper:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._peers = Peers(app.settings)
 
     async def caller(self, method: str, headers: Headers, query: QueryParams, peer: Peer) -> Caller | None:
         """Who sends this request; None for a stranger.
@@ -112,11 +123,27 @@ class Doorkeeper:
         if method not in SAFE_METHODS and is_ambient:
             is_cookie = credential is not None and credential.kind == "cookie"
             check_origin(headers, self._app.settings.public_url, required=is_cookie)
+            check_type(headers)
         if credential is None:
             return None
         is_owner = self._is_owner(credential, peer)
         known = LOCAL if is_owner else await self._app.people.caller_for(credential.value)
-        return replace(known, address=peer.address)
+        if self._peers.may_manage(peer):
+            return replace(known, address=peer.address)
+        carried = frozenset(Permission) if known.scopes is None else known.scopes
+        return replace(known, address=peer.address, scopes=carried - MANAGING)
+
+    def check_place(self, permission: Permission, peer: Peer) -> None:
+        """Raise `Forbidden` for what is done from HALEXT_ADMIN_CIDRS only, anywhere else.
+
+        Callers from elsewhere have no managing right either, so that nothing inside an operation gives more.
+        """
+        if permission in MANAGING and not self._peers.may_manage(peer):
+            raise Forbidden("From here halext can't be administered; see HALEXT_ADMIN_CIDRS.")
+
+    async def failed(self, peer: Peer) -> None:
+        """Count a wrong credential. Raises `TooManyRequests` when too many came from there."""
+        await self._app.people.count_failure(peer.address)
 
     def _is_owner(self, credential: Credential, peer: Peer) -> bool:
         """The command line of this machine: it knows what stands in a file that only the owner can read."""

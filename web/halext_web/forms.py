@@ -15,9 +15,12 @@ async def read(visit: Visit) -> dict[str, str]:
     """The fields of a form; the last one counts where a name comes twice. Raises `BadRequest` for what is none."""
     body = await visit.body(FORM_LIMIT)
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
+        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"))
     except ValueError:
         raise BadRequest("The form can't be read.") from None
+    if any("\0" in text for text in (*fields, *fields.values())):
+        raise BadRequest("The form has a NUL character.")
+    return fields
 
 
 def need(fields: dict[str, str], name: str) -> str:

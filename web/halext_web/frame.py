@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from halext.errors import HalextError, Internal
 from halext.runtime.app import App
 from halext.runtime.request import begin
-from halext_web import failures
-from halext_web.peers import Peers
+from halext_web import failures, manners
+from halext_web.bodies import Bodies
+from halext_web.peers import Peers, note
 from halext_web.templates import Templates
 from halext_web.visit import Visit
 
@@ -55,6 +56,7 @@ class Frame:
         self._templates = templates
         self._page = page
         self._peers = Peers(app.settings)
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but cancellation and a client that has left gets out of here."""
@@ -64,12 +66,13 @@ class Frame:
         request = Request(scope, receive, send)
         peer = self._peers.read(scope, request.headers)
         request_id = self._app.gateway.new_id()
-        visit = Visit(self._app, self._templates, request, request_id, peer, nonce=secrets.token_urlsafe(16))
+        nonce = secrets.token_urlsafe(16)
+        visit = Visit(self._app, self._templates, request, request_id, peer, nonce, self._bodies)
         scope["visit"] = visit
         begin(request_id)
         outlet = _Outlet(visit, send)
         try:
-            self._peers.admit(peer, request.headers)
+            self._admit(scope, visit)
             await self._inner(scope, receive, outlet)
         except ClientDisconnect:
             log.debug("request %s: the client has left", visit.id)
@@ -79,7 +82,14 @@ class Frame:
             log.exception("request %s failed", visit.id)
             await self._fail(visit, Internal(), receive, outlet)
         finally:
+            visit.release()
             log.debug("request %s: %s %s %s", visit.id, scope["method"], outlet.route, outlet.status)
+
+    def _admit(self, scope: Scope, visit: Visit) -> None:
+        if visit.peer.doubtful_proxy:
+            note(self._app.proxies_seen, visit.peer.doubtful_proxy)
+        manners.check(scope)
+        self._peers.admit(visit.peer, visit.request.headers)
 
     async def _fail(self, visit: Visit, error: HalextError, receive: Receive, outlet: _Outlet) -> None:
         if outlet.status is not None:

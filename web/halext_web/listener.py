@@ -13,7 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from halext.errors import InvalidSetting, PortInUse
-from halext_web.protocol import PatientProtocol
+from halext_web.gate import Gate
+from halext_web.protocol import PatientProtocol, guarded
 
 BACKLOG = 2048
 DRAIN_S = 25
@@ -88,12 +89,12 @@ class Server(uvicorn.Server):
                 await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
 
-def server(app: ASGIApp, on_ready: Callable[[], None]) -> Server:
+def server(app: ASGIApp, on_ready: Callable[[], None], gate: Gate | None = None) -> Server:
     """A server for this app, in the loop that runs it; `on_ready` is called once, when it answers."""
     config = uvicorn.Config(
         app,
         loop="none",
-        http=PatientProtocol,
+        http=PatientProtocol if gate is None else guarded(gate),
         ws="none",
         lifespan="off",
         interface="asgi3",

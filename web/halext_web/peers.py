@@ -18,6 +18,12 @@ Network = IPv4Network | IPv6Network
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip")
 """Headers by which a request tells that a proxy has passed it on."""
+SEEN_MAX = 32
+"""Addresses that are remembered for the owner: more would only repeat the same mistake in the settings."""
+HOPS_MAX = 32
+"""Addresses in X-Forwarded-For that are looked at, from the last one."""
+GROUP_V6 = 64
+"""Bits of an IPv6 address that belong to one customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Peer:
     """It came over https, as far as the client can tell."""
     is_this_machine: bool
     """It came from a program on this machine, and not through a proxy on it."""
+    doubtful_proxy: str = ""
+    """The address of a proxy that is not trusted: it tells of somebody behind it, and is not believed."""
 
 
 class Peers:
@@ -37,6 +45,7 @@ class Peers:
 
     def __init__(self, settings: Settings) -> None:
         self._allowed = _networks(settings.allowed_cidrs)
+        self._admins = _networks(settings.admin_cidrs)
         self._proxies = _networks(settings.trusted_proxies)
         public = urlsplit(settings.public_url or "")
         self._public_host = public.hostname
@@ -47,17 +56,17 @@ class Peers:
         client = scope.get("client")
         direct = parse_address(client[0]) if client else None
         is_secure = scope["scheme"] == "https"
-        address = direct
-        if direct is not None and _within(direct, self._proxies):
+        address, is_forwarded = direct, any(name in headers for name in FORWARDED)
+        is_trusted = direct is not None and _within(direct, self._proxies)
+        if direct is not None and is_trusted:
             address = self._forwarded(headers, direct)
             is_secure = headers.get("x-forwarded-proto", "").strip().lower() == "https"
         host, _ = split_host(headers.get("host", ""))
         return Peer(
             address=str(address) if address else "",
             is_secure=is_secure or (self._is_public_secure and host == self._public_host),
-            is_this_machine=direct is not None
-            and direct.is_loopback
-            and not any(name in headers for name in FORWARDED),
+            is_this_machine=direct is not None and direct.is_loopback and not is_forwarded,
+            doubtful_proxy=str(direct) if is_forwarded and not is_trusted else "",
         )
 
     def admit(self, peer: Peer, headers: Headers) -> None:
@@ -69,11 +78,22 @@ class Peers:
         if self._public_host and not (host == self._public_host or is_local_name(host)):
             raise BadRequest(f"This halext is not called by that name; use {self._public_host}.")
 
+    def may_manage(self, peer: Peer) -> bool:
+        """Whether halext may be administered from there."""
+        address = parse_address(peer.address)
+        is_inside = address is not None and _within(address, self._admins)
+        return not self._admins or peer.is_this_machine or is_inside
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether this is a proxy whose word counts."""
+        found = parse_address(address)
+        return found is not None and _within(found, self._proxies)
+
     def _forwarded(self, headers: Headers, direct: Address) -> Address:
         """The last address in X-Forwarded-For that is no trusted proxy; anyone may have written those before it."""
         address = direct
         hops = ",".join(headers.getlist("x-forwarded-for")).split(",")
-        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+        for hop in reversed([hop.strip() for hop in hops if hop.strip()][-HOPS_MAX:]):
             found = parse_address(hop)
             if found is None:
                 break
@@ -90,6 +110,26 @@ def parse_address(text: str) -> Address | None:
     except ValueError:
         return None
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def group(text: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 of an IPv6 one."""
+    address = parse_address(text)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address), GROUP_V6), strict=False))
+    return str(address) if address else text
+
+
+def is_loopback(text: str) -> bool:
+    """Whether this is an address of this machine that nobody else can have."""
+    address = parse_address(text)
+    return address is not None and address.is_loopback
+
+
+def note(seen: dict[str, int], address: str) -> None:
+    """Count an address among the first few that were seen."""
+    if address in seen or len(seen) < SEEN_MAX:
+        seen[address] = seen.get(address, 0) + 1
 
 
 def split_host(host: str) -> tuple[str, str]:

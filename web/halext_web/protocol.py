@@ -1,13 +1,17 @@
 """HTTP/1.1 with an end to patience: a connection that makes no progress holds no memory and no node's slot.
 
-uvicorn has no limits on the head of a request, on its pace, or on a client that never reads its answer.
+uvicorn has no limits on the head of a request, on its pace, on a client that never reads its answer, or on requests
+that are sent before the one before them is answered, of which one connection could line up any number.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from halext_web.gate import REFUSED, Gate
 
 HEAD_S = 10.0
 """For all headers of a request: a few kilobytes, even over a bad line."""
@@ -20,8 +24,16 @@ STALL_S = 30.0
 """For a client that does not read while its answer waits; after that the node works for somebody else."""
 
 
+class Malformed(Exception):
+    """A head that two servers could read in two ways; the connection ends with it."""
+
+
 class PatientProtocol(HttpToolsProtocol):
     """One connection."""
+
+    gate: Gate | None = None
+    """Who may come in; a server has a subclass with its own."""
+    _entered: str | None = None
 
     _deadline: asyncio.TimerHandle | None = None
     """When the client's part of a request must have come."""
@@ -33,7 +45,17 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """A client has connected, and now has to say something."""
         super().connection_made(transport)
+        if self.gate is not None and not self._enters(self.gate):
+            transport.write(REFUSED)
+            transport.close()
+            return
         self._expect(HEAD_S)
+
+    def _enters(self, gate: Gate) -> bool:
+        address = self.client[0] if self.client else ""
+        if gate.enter(address):
+            self._entered = address
+        return self._entered is not None
 
     def data_received(self, data: bytes) -> None:
         """Some of a head or of a body."""
@@ -50,6 +72,9 @@ class PatientProtocol(HttpToolsProtocol):
         """The head is there."""
         self._in_body, self._head_bytes = True, 0
         self._forget()
+        if self.cycle is not None and not self.cycle.response_complete:  # type: ignore[redundant-expr]  # it begins as None
+            raise Malformed("a request before the one before it is answered")
+        _check_length(self.headers)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -61,14 +86,20 @@ class PatientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The answer is on its way as a whole."""
         super().on_response_complete()
-        if self._in_body:
+        if self.transport.is_closing():
+            self._give_up_later()
+        elif self._in_body:
             self._expect(REST_S)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came on a connection that was kept open."""
+        super().timeout_keep_alive_handler()
+        self._give_up_later()
 
     def pause_writing(self) -> None:
         """The client reads slower than the answer comes."""
         super().pause_writing()
-        if self._stalled is None:
-            self._stalled = self.loop.call_later(STALL_S, self.transport.abort)
+        self._give_up_later()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
@@ -83,7 +114,15 @@ class PatientProtocol(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+        if self.gate is not None and self._entered is not None:
+            self.gate.leave(self._entered)
+            self._entered = None
         super().connection_lost(exc)
+
+    def _give_up_later(self) -> None:
+        """Whatever waits to be read is dropped after a while; closing alone would wait for it for ever."""
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(STALL_S, self.transport.abort)
 
     def _expect(self, seconds: float) -> None:
         self._forget()
@@ -93,3 +132,17 @@ class PatientProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def guarded(gate: Gate) -> type[PatientProtocol]:
+    """The protocol of one server, with its gate."""
+    attributes: dict[str, Any] = {"gate": gate, "__doc__": PatientProtocol.__doc__}
+    return type("GuardedProtocol", (PatientProtocol,), attributes)
+
+
+def _check_length(headers: list[tuple[bytes, bytes]]) -> None:
+    """Raise `Malformed` unless the end of the body is told in one way, and in a way that every proxy knows."""
+    encodings = [value.strip().lower() for name, value in headers if name == b"transfer-encoding"]
+    lengths = [value for name, value in headers if name == b"content-length"]
+    if encodings not in ([], [b"chunked"]) or len(lengths) + len(encodings) > 1:
+        raise Malformed("the length of the body is told in two ways")

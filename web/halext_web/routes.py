@@ -84,10 +84,12 @@ class Table:
         except Unauthenticated:
             # A session that is over must not keep anyone from the page where a new one begins.
             if entry.permission is not Permission.PUBLIC:
+                await self._doorkeeper.failed(visit.peer)
                 raise
         if entry.permission is not Permission.PUBLIC:
             if visit.known is None:
                 raise Unauthenticated
+            self._doorkeeper.check_place(entry.permission, visit.peer)
             require(visit.known, entry.permission)
 
     def _find(self, scope: Scope) -> tuple[Route, Mapping[str, str]]:

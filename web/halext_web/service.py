@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from halext.runtime.app import App
 from halext_web.app import build
+from halext_web.gate import Gate
 from halext_web.listener import base_url, bind, server
 
 
@@ -20,5 +21,5 @@ class WebService:
         listener = bind(app.settings.host, app.settings.port)
         with listener:
             app.base_url = base_url(listener)
-            serving = server(build(app), lambda: ready(app.base_url))
+            serving = server(build(app), lambda: ready(app.base_url), Gate.of(app.settings))
             await serving.run_until_cancelled(listener)

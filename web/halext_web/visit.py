@@ -11,7 +11,8 @@ from halext.accounts.types import Caller
 from halext.errors import BadRequest, TooLarge, Unauthenticated
 from halext.runtime.app import App
 from halext.types import NodeName, RequestId
-from halext_web.peers import Peer
+from halext_web.bodies import Bodies
+from halext_web.peers import Peer, group
 from halext_web.templates import Templates
 
 JSON_LIMIT = 1024 * 1024
@@ -22,6 +23,10 @@ FORM_LIMIT = 64 * 1024
 """Bytes of a page's form."""
 BODY_GAP_S = 30.0
 """Seconds in which some more of a body must arrive; who is slower holds a connection for nothing."""
+BODY_S = 30.0
+"""Seconds for a whole body, and more for each byte that has come: a drop now and then is not enough."""
+BODY_RATE = 32 * 1024
+"""Bytes in a second: a slow line at home, uphill."""
 
 
 @dataclass(slots=True)
@@ -35,6 +40,12 @@ class Visit:
     peer: Peer
     nonce: str
     """Marks the scripts of one page as ours."""
+    bodies: Bodies
+    """What all bodies together take, this one's among it."""
+    held: int = 0
+    """Bytes of this request's body, until it is answered."""
+    holder: str = ""
+    """Who they are counted for."""
     known: Caller | None = None
     """Who sends it; None for a stranger, which only public routes ever see."""
 
@@ -52,25 +63,43 @@ class Visit:
         return NodeName(name) if name else None
 
     async def body(self, limit: int = JSON_LIMIT) -> bytes:
-        """The whole body. Raises `TooLarge` as soon as it is known to be over the limit, whatever has come by then."""
+        """The whole body. Raises `TooLarge` as soon as it is known to be over the limit, whatever has come by then.
+
+        Raises `BadRequest` when it comes too slowly, and `Crowded` when there is no room for it beside those of others.
+        """
+        self.holder = f"{self.known.name} {self.known.user_id}" if self.known else group(self.peer.address)
         declared = self.request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            raise self._too_large(limit)
+        if declared.isdigit():
+            if int(declared) > limit:
+                raise self._too_large(limit)
+            self.bodies.check(self.holder, int(declared))
+        try:
+            async with asyncio.timeout(BODY_S) as patience:
+                return await self._read(limit, patience)
+        except TimeoutError:
+            raise BadRequest("The request's body stopped coming; send it again.") from None
+
+    def release(self) -> None:
+        """The request is answered; what came with it is no longer held."""
+        self.bodies.give_back(self.holder, self.held)
+        self.held = 0
+
+    async def _read(self, limit: int, patience: asyncio.Timeout) -> bytes:
         parts: list[bytes] = []
         size, is_more = 0, True
         while is_more:
-            try:
-                async with asyncio.timeout(BODY_GAP_S):
-                    message = await self.request.receive()
-            except TimeoutError:
-                raise BadRequest("The request's body stopped coming; send it again.") from None
+            async with asyncio.timeout(BODY_GAP_S):
+                message = await self.request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             part = message.get("body", b"")
             size += len(part)
             if size > limit:
                 raise self._too_large(limit)
+            self.bodies.take(self.holder, len(part))
+            self.held += len(part)
             parts.append(part)
+            patience.reschedule((patience.when() or 0.0) + len(part) / BODY_RATE)
             is_more = message.get("more_body", False)
         return b"".join(parts)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from halext.dialects import reading
 from halext.dialects.ollama import node
+from halext.dialects.vision import sound
 from halext.errors import HalextError, InvalidInput
 from halext.messages import (
     ChatChunk,
@@ -129,7 +130,7 @@ def read_chat(body: bytes) -> Call:
         model=_model(asked.model),
         messages=tuple(_message(message) for message in asked.messages or ()),
         sampling=_sampling(asked.options),
-        tools=tuple(reading.shallow(asked.tools or [], "tools")),
+        tools=tuple(asked.tools or ()),
         format=_format(asked.format),
         think=asked.think,
     )
@@ -227,7 +228,7 @@ def _message(message: _Message) -> Message:
 
 def _images(images: list[str] | None) -> tuple[str, ...]:
     """Bare base64; the `data:` prefix that some clients send is taken off."""
-    return tuple(image.partition(",")[2] if image.startswith("data:") else image for image in images or ())
+    return tuple(sound(image.partition(",")[2] if image.startswith("data:") else image) for image in images or ())
 
 
 def _tool_call(call: _ToolCall) -> ToolCall:
@@ -239,7 +240,7 @@ def _tool_call(call: _ToolCall) -> ToolCall:
 
 def _format(value: dict[str, Any] | str | None) -> Literal["json"] | dict[str, Any] | None:
     if isinstance(value, dict):
-        return reading.shallow(value, "format")
+        return value
     if value in {None, "", "json"}:
         return "json" if value else None
     raise InvalidInput('The field `format` must be "json" or a JSON schema.')

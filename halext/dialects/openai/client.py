@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from halext.dialects import reading
+from halext.dialects.vision import sound
 from halext.errors import InvalidInput
 from halext.messages import (
     ChatRequest,
@@ -144,8 +145,8 @@ def read_chat(body: bytes) -> Call:
         model=ModelName(reading.require(asked.model, "model")),
         messages=tuple(_message(message) for message in asked.messages),
         sampling=_sampling(asked, limit),
-        tools=tuple(reading.shallow(asked.tools or [], "tools")),
-        tool_choice=reading.shallow(asked.tool_choice, "tool_choice"),
+        tools=tuple(asked.tools or ()),
+        tool_choice=asked.tool_choice,
         format=_format(asked.response_format),
         think=_think(asked.reasoning_effort),
     )
@@ -241,7 +242,7 @@ def _image(part: _Part) -> str:
         raise InvalidInput(
             "An image must come inside the request as a `data:image/…;base64,…` address; halext fetches no addresses."
         )
-    return data
+    return sound(data)
 
 
 def _tool_call(call: _ToolCall) -> ToolCall:
@@ -275,7 +276,7 @@ def _format(wanted: _ResponseFormat | None) -> Literal["json"] | Mapping[str, Js
     schema = wanted.json_schema.schema if wanted.json_schema else None
     if schema is None:
         raise InvalidInput("`response_format` of type `json_schema` needs `json_schema.schema`.")
-    return reading.shallow(schema, "response_format")
+    return schema
 
 
 _EFFORTS: Mapping[str, Think] = {

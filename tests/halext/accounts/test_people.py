@@ -359,3 +359,12 @@ async def test_people_are_callers_by_their_number_while_they_may_come_in(people:
     assert await people.caller_of(bob.id) is None
     assert await people.caller_of(ada.id) == Caller("Ada", Role.ADMIN, "house", ada.id)
     assert await people.caller_of(UserId(999)) is None
+
+
+async def test_wrong_credentials_are_counted_for_a_whole_network_of_one_customer(people: People) -> None:
+    for number in range(20):
+        await people.count_failure(f"2001:db8::{number:x}")
+    with pytest.raises(TooManyRequests) as caught:
+        await people.count_failure("2001:db8::ffff")
+    assert caught.value.retry_after_s == 60
+    await people.count_failure("2001:db8:0:1::1")

@@ -43,8 +43,8 @@ def nested(depth: int) -> dict[str, Any] | list[Any] | int:
         (b'{"number": "1"}', InvalidInput),
         (b'{"number": null}', InvalidInput),
         (b'{"anything": 1e999}', InvalidInput),
-        (b'{"anything": ' + b"[" * 100_000, InvalidInput),
-        (b'{"skipped": ' + b"[" * 100_000, InvalidInput),
+        (b'{"anything": ' + b"[" * 50_000, InvalidInput),
+        (b'{"skipped": ' + b"[" * 50_000, InvalidInput),
     ],
 )
 def test_each_kind_of_wrong_body_has_its_error(body: bytes, error: type[Exception]) -> None:
@@ -98,11 +98,34 @@ def test_whole_number() -> None:
 def test_depth(depth: int, *, fits: bool) -> None:
     value = nested(depth)
     assert reading.is_shallow(value) is fits
+
+
+BODY_DEPTHS = [(reading.MAX_DEPTH, True), (reading.MAX_DEPTH + 1, False), (900, False)]
+
+
+@pytest.mark.parametrize(("depth", "fits"), BODY_DEPTHS)
+@pytest.mark.parametrize("beside", ["", "[" * 500, '\\"[[{', "\\", "]" * 70])
+@pytest.mark.parametrize("field", ["anything", "skipped"])
+def test_the_depth_of_a_body_whatever_stands_in_its_texts(depth: int, *, fits: bool, beside: str, field: str) -> None:
+    body = json.dumps({"text": beside, field: nested(depth - 1), "more": [beside] * 80}).encode()
     if fits:
-        assert reading.shallow(value, "tools") is value
-    else:
-        with pytest.raises(InvalidInput, match="`tools`"):
-            reading.shallow(value, "tools")
+        reading.from_client(THING, body)
+        return
+    with pytest.raises(InvalidInput, match="deeply"):
+        reading.from_client(THING, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"skipped": [' + b"[]," * reading.BRACKETS_MAX + b"1]}",
+        b'{"skipped": [' + b"1," * (reading.COMMAS_MAX + 1) + b"1]}",
+        b"[" * (reading.BRACKETS_MAX + 1),
+    ],
+)
+def test_more_parts_than_any_request_needs_are_not_even_read(body: bytes) -> None:
+    with pytest.raises(InvalidInput, match="too many"):
+        reading.from_client(THING, body)
 
 
 @pytest.mark.parametrize(

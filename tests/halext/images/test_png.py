@@ -51,3 +51,15 @@ def test_damage_is_never_more_than_a_value_error(junk: bytes, at: int) -> None:
     for file in (junk, PNG[:8] + junk, PNG[:at] + junk + PNG[at:]):
         with suppress(ValueError):
             texts(file)
+
+
+def test_a_bomb_gets_no_text() -> None:
+    huge = PNG[:16] + (100_000).to_bytes(4, "big") * 2 + PNG[24:]
+    with pytest.raises(ValueError, match="100000 x 100000 pixels"):
+        with_text(huge, "halext", "x")
+
+
+def test_a_file_of_crumbs_is_not_read_to_its_end() -> None:
+    crumbs = PNG[:33] + (b"\0\0\0\0teSt" + b"\0" * 4) * 20_000 + PNG[33:]
+    with pytest.raises(ValueError, match="too many parts"):
+        with_text(crumbs, "halext", "x")

@@ -114,3 +114,23 @@ async def test_where_a_request_would_go_can_be_asked_without_sending_it(
     answer = await member.post("/hx/route", json={"model": "llama3.2:3b", "prompt": "Hi"})
     assert answer.json()["chosen"] == "mac"
     assert house.script.requests == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"title": "a\0b"}, 422),
+        ({"title": "a", "due": ["\0"]}, 422),
+        ({"title": "a", "\0": 1}, 422),
+        ({"title": "a", "unknown": 2**63}, 422),
+        ({"title": "a", "unknown": 2**63 - 1}, 200),
+        ({"title": "\\u0000"}, 200),
+    ],
+)
+async def test_what_a_database_could_not_keep(member: httpx.AsyncClient, body: dict[str, Any], status: int) -> None:
+    assert (await member.post("/hx/tasks", json=body)).status_code == status
+
+
+async def test_a_number_in_an_address_has_an_end(member: httpx.AsyncClient) -> None:
+    assert (await member.delete(f"/hx/tokens/{2**63}")).status_code == 422
+    assert (await member.delete(f"/hx/tokens/{2**63 - 1}")).status_code == 404

@@ -35,6 +35,8 @@ from halext_web.routes import Endpoint, Route
 from halext_web.visit import Visit
 
 _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
+INTEGER_MAX = 2**63 - 1
+"""What a database can store as a whole number."""
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -85,11 +87,29 @@ async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
     in_path: dict[str, str] = dict(visit.request.path_params)
     if twice := in_path.keys() & fields.keys():
         raise InvalidInput(f"`{min(twice)}` stands in the address already; leave it out here.")
+    _refuse_monsters(fields)
     try:
         # Addresses hold texts only, so numbers may come as texts there; in JSON they may not.
-        return msgspec.convert(fields | in_path, operation.params, strict=is_json and not in_path)
+        params = msgspec.convert(fields | in_path, operation.params, strict=is_json and not in_path)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"The request has a field that can't be used: {error}.") from error
+    _refuse_monsters(msgspec.structs.asdict(params))
+    return params
+
+
+def _refuse_monsters(value: object) -> None:
+    """Raise `InvalidInput` for what JSON can say and a database can't keep."""
+    left = [value]
+    while left:
+        match left.pop():
+            case dict() as inner:
+                left += [*inner, *inner.values()]
+            case list() as inner:
+                left += inner
+            case str() as text if "\0" in text:
+                raise InvalidInput("A text has a NUL character.")
+            case int() as number if abs(number) > INTEGER_MAX:
+                raise InvalidInput("A number is too large.")
 
 
 def _query(visit: Visit, operation: Operation[Any, Any]) -> dict[str, Json]:

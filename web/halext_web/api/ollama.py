@@ -93,6 +93,7 @@ async def refuse(_visit: Visit) -> ASGIApp:
 
 
 async def _answer(visit: Visit, call: client.Call, line: Line) -> ASGIApp:
+    relay.check_text(visit, call.request)
     if call.kind != "chat":
         return _loaded(visit, call, line)
     if call.stream:

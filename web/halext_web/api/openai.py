@@ -31,6 +31,7 @@ def routes() -> list[Route]:
 async def chat(visit: Visit) -> ASGIApp:
     """POST /v1/chat/completions."""
     call = client.read_chat(await visit.body(IMAGE_LIMIT))
+    relay.check_text(visit, call.request)
     answer_id, created = f"chatcmpl-{visit.id}", int(visit.app.clock.now())
 
     def begin(model: str) -> relay.Writer:

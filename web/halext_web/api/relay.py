@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from halext.dialects.joining import joined
-from halext.errors import HalextError, Interrupted
+from halext.errors import HalextError, Interrupted, TooLarge
 from halext.gateway.types import Ask
-from halext.messages import ChatChunk, EmbedReply, EmbedRequest, TextRequest
+from halext.messages import ChatChunk, ChatRequest, EmbedReply, EmbedRequest, TextRequest
 from halext.runtime.present import request_info
 from halext.types import Json
-from halext_web.visit import Visit
+from halext_web.visit import JSON_LIMIT, Visit
 
 T = TypeVar("T")
 Extension = Mapping[str, Json] | None
@@ -81,6 +81,15 @@ async def _leave_with_client(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     raise ClientDisconnect
+
+
+def check_text(visit: Visit, request: TextRequest) -> None:
+    """Raise `TooLarge` for a request whose text alone is longer than requests without pictures may be."""
+    pictures = 0
+    if isinstance(request, ChatRequest):
+        pictures = sum(len(image) for message in request.messages for image in message.images)
+    if visit.held - pictures > JSON_LIMIT:
+        raise TooLarge(f"The text of the request is larger than {JSON_LIMIT // 1024:,} KB.")
 
 
 async def collect(visit: Visit, request: TextRequest) -> ChatChunk:

