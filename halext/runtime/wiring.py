@@ -15,6 +15,8 @@ from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
+from halext.accounts.quotas.desk import Quotas
+from halext.accounts.quotas.types import Quota
 from halext.accounts.store import UsageStore
 from halext.alerts.types import Notifier, Rule
 from halext.alerts.watch import Watch
@@ -95,16 +97,17 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
+        quotas = _quotas(scope, clock, stack)
         tunnels = await _tunnels(roster := TunnelStore(scope))
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
         feed = Feed()
         registry = await _registry(scope, clock, feed, stack)
-        background = await _background(people, ledger, stack)
+        background = await _background(people, ledger, quotas, stack)
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
-        gateway = _gateway(settings, registry, door, clock, ledger, look_again)
+        gateway = _gateway(settings, registry, door, clock, ledger, quotas, look_again)
         notifiers: dict[str, Notifier] = {}
         yield App(
             clock=clock,
@@ -113,13 +116,14 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             registry=registry,
             prober=prober,
             gateway=gateway,
-            studio=open_studio(gateway, registry, door, clock, background, look_again, ledger),
+            studio=open_studio(gateway, registry, door, clock, background, look_again, ledger, quotas),
             settings=settings,
             database=database,
             vault=vault,
             people=people,
             links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
+            quotas=quotas,
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
             showings=partial(ShowingStore, scope),
@@ -148,11 +152,18 @@ async def written(what: str, write: Callable[[], Awaitable[None]], clock: Clock)
     logging.getLogger(__name__).error("the last of %s could not be written: the database is away", what)
 
 
-async def _background(people: People, ledger: UsageLedger, stack: AsyncExitStack) -> Background:
+def _quotas(scope: Scope, clock: Clock, stack: AsyncExitStack) -> Quotas:
+    quotas = Quotas(scope, clock)
+    stack.push_async_callback(written, "the quotas", quotas.flush, clock)
+    return quotas
+
+
+async def _background(people: People, ledger: UsageLedger, quotas: Quotas, stack: AsyncExitStack) -> Background:
     # Entered last, so that nothing runs any more when what it uses is closed.
     background = await stack.enter_async_context(Background())
     background.spawn(people.run(), "token usage")
     background.spawn(ledger.run(), "usage ledger")
+    background.spawn(quotas.run(), "quotas")
     return background
 
 
@@ -195,6 +206,7 @@ def _gateway(
     door: Door,
     clock: Clock,
     ledger: UsageLedger,
+    quota: Quota,
     look_again: Callable[[EndpointId], None],
 ) -> Gateway:
     return Gateway(
@@ -202,6 +214,7 @@ def _gateway(
         drivers=drivers(door),
         clock=clock,
         ledger=ledger,
+        quota=quota,
         options=gateway_options(settings),
         look_again=look_again,
     )

@@ -18,6 +18,7 @@ from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
+from halext.accounts.quotas.desk import Quotas
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
 from halext.alerts.types import Rule
@@ -199,10 +200,11 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
 
     registry = Registry(records=None, clock=clock, publish=lambda event: None)
     ledger = UsageLedger(UsageStore(scope), clock)
+    quotas = Quotas(scope, clock)
     nobody = cast("Any", None)
     counters = MemoryCluster(clock)
     people = People(scope, passwords=Passwords(time_cost=1, memory_kib=64), counters=counters, clock=clock)
-    gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
+    gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, quota=quotas, options=Options())
     return App(
         clock=clock,
         door=nobody,
@@ -222,6 +224,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
             spawn=background.spawn,
             records=gateway.records,
             new_id=gateway.new_id,
+            quota=quotas,
         ),
         roster=TunnelStore(scope),
         tunnels=Tunnels(),
@@ -231,6 +234,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         people=people,
         links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
+        quotas=quotas,
         lock=nobody,
         background=background,
         feed=Feed(),
@@ -282,6 +286,7 @@ async def open_house(tmp_path: Path, furniture: Furniture) -> AsyncIterator[Open
         own = Settings(data_dir=tmp_path, **({"port": 0} | settings))
         background = await stack.enter_async_context(Background())
         app = make_app(database, script, own, clock or SystemClock(), background)
+        background.spawn(app.quotas.run(), "quotas")
         endpoint = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://127.0.0.1:1", slots=4)
         await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
         app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())

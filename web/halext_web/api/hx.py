@@ -14,7 +14,7 @@ from halext.dialects import reading
 from halext.errors import InvalidInput
 from halext.runtime.operations import OPERATIONS, Operation
 from halext.runtime.shapes_images import ImageJob
-from halext.runtime.verbs import alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel
+from halext.runtime.verbs import alerts, chat, house, images, keys, links, models, nodes, people, quotas, tasks, tunnel
 from halext.types import Json
 from halext_web.routes import Endpoint, Route
 from halext_web.visit import Visit
@@ -23,7 +23,7 @@ _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel)
+VERBS = (alerts, chat, house, images, keys, links, models, nodes, people, quotas, tasks, tunnel)
 """Importing them is what fills the table."""
 
 

@@ -7,8 +7,10 @@ from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
 from halext.errors import HalextError, InvalidInput
+from halext.runtime.shapes import Nothing
 from halext.runtime.shapes_links import LinkCodeInfo, LinksOf, UnlinkAccount
 from halext.runtime.verbs.links import list_links, make_link_code, unlink_account
+from halext.runtime.verbs.quotas import my_quota
 from halext_web import forms
 from halext_web.pages.page import page
 from halext_web.routes import Route, route
@@ -44,4 +46,6 @@ async def act(visit: Visit) -> ASGIApp:
 
 async def _page(visit: Visit, *, code: LinkCodeInfo | None = None, error: HalextError | None = None) -> Response:
     links = await list_links(visit.app, visit.caller, LinksOf())
-    return page(visit, "account.html", status=error.status if error else 200, links=links, code=code, error=error)
+    limits = [line for line in await my_quota(visit.app, visit.caller, Nothing()) if line.limit is not None]
+    status = error.status if error else 200
+    return page(visit, "account.html", status=status, links=links, code=code, error=error, limits=limits)
