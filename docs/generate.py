@@ -125,6 +125,7 @@ RIGHTS = {
     Permission.PUBLIC: ("For everyone", "Also for people whom halext does not know yet."),
     Permission.USE: ("For people with a linked account", "Everyone has their own conversations, models and tasks."),
     Permission.MANAGE_NODES: ("For administrators", "With the role `admin`."),
+    Permission.MANAGE_PEOPLE: ("About people, for administrators", "With the role `admin`."),
 }
 """Who may say a command, and how the page puts it. A command with another right needs a line here."""
 

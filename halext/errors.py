@@ -14,7 +14,8 @@ HalextError
 │   ├── Unauthenticated
 │   ├── Forbidden
 │   ├── SignInAgain
-│   └── TooManyRequests
+│   ├── TooManyRequests
+│   └── QuotaSpent
 ├── CapacityError
 │   ├── NoNodeOnline
 │   ├── NoNodeHasModel
@@ -128,8 +129,7 @@ class MethodNotAllowed(UsageError):
 
     def __init__(self, message: str | None = None, *, allow: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.allow = allow
-        """The methods that it takes."""
+        self.allow = allow  # the methods that it takes
 
 
 class NotOffered(UsageError):
@@ -169,6 +169,14 @@ class TooManyRequests(AccessError):
     """Too many attempts; wait a little and try again."""
 
     code = "too_many_requests"
+    status = 429
+    retryable = True
+
+
+class QuotaSpent(AccessError):
+    """Your quota is spent; `/usage` and your account's page say when there is more."""
+
+    code = "quota_spent"
     status = 429
     retryable = True
 
@@ -285,13 +293,12 @@ class KeyRefused(UpstreamError):
 
 
 class Interrupted(UpstreamError):
-    """The node stopped in the middle of its answer; what had arrived is kept.
-
-    For users of the library `reply` is the `halext.Reply` with that part; elsewhere it is None.
-    """
+    """The node stopped in the middle of its answer; what had arrived is kept."""
 
     code = "interrupted"
-    reply: Any = None  # the reply's class stands far above this file
+    reply: Any = (
+        None  # for users of the library the `halext.Reply` with that part; its class stands far above this file
+    )
 
 
 class StateError(HalextError):

@@ -8,6 +8,7 @@ import typer
 
 from halext.cli import house, output
 from halext.cli.entry import read_secret
+from halext.cli.quota import quota
 from halext.runtime.units import show_time
 
 app = typer.Typer(help="People with an account.", no_args_is_help=True)
@@ -193,3 +194,8 @@ def unlink(
     from halext.runtime.verbs.links import unlink_account
 
     output.out(house.call(ctx, unlink_account, UnlinkAccount(user=name, platform=platform, account=account)).message)
+
+
+app.command(
+    epilog="Examples: `halext user quota Ann --tokens-per-day 200000`; `halext user quota --role guest --none`."
+)(quota)

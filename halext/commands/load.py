@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from importlib.metadata import entry_points
 
-from halext.commands import asking, fleet, people, pictures, todo
+from halext.commands import asking, fleet, people, pictures, todo, usage
 from halext.commands.registry import REGISTRY, Registry
 
 GROUP = "halext.commands"
 """Packages from outside name modules in this entry-point group; importing one registers its commands."""
-OURS = (asking, fleet, people, pictures, todo)
+OURS = (asking, fleet, people, pictures, todo, usage)
 _log = logging.getLogger(__name__)
 
 

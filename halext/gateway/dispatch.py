@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TypeVar
 
+from halext.accounts.quotas.types import Quota, Reservation
 from halext.accounts.types import Ledger, Outcome, UsageEntry
 from halext.errors import BadAnswer, CapacityError, Interrupted, NoNodeHasModel, TimedOut, Unreachable, UpstreamError
 from halext.gateway import need, policy
@@ -64,8 +65,14 @@ class Run:
     errors: list[UpstreamError] = field(default_factory=list)
     tried: dict[EndpointId, str] = field(default_factory=dict)
     pieces: int = 0
+    characters: int = 0
+    """Of the answer so far."""
     whole: bool = False
     """The answer has come to its honest end."""
+    reservation: Reservation | None = None
+    """What the request holds of its caller's quotas."""
+    sent: float | None = None
+    """Since when a node has worked on it, by the monotonic clock; one that failed without a word does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class Gateway:
         drivers: Drivers,
         clock: Clock,
         ledger: Ledger | None = None,
+        quota: Quota | None = None,
         options: Options | None = None,
         look_again: Callable[[EndpointId], None] = lambda _endpoint: None,
     ) -> None:
@@ -96,6 +104,7 @@ class Gateway:
         self._drivers = drivers
         self._clock = clock
         self._ledger = ledger
+        self._quota = quota
         self._options = options or Options()
         self._look_again = look_again
         self._slots = Slots(on_release=self._move)
@@ -171,6 +180,8 @@ class Gateway:
         run = self._begin(ask)
         outcome: Outcome = "cancelled"  # what it is when the caller closes us
         try:
+            if self._quota is not None:
+                run.reservation = await self._quota.reserve(ask.caller, need.to_reserve(ask.request))
             while True:
                 placed = await self._place(run)
                 try:
@@ -232,7 +243,7 @@ class Gateway:
 
     async def _attempt(self, run: Run, placed: Placed, send: Send[T]) -> AsyncGenerator[T, None]:
         run.record.choices.append(placed.choice)
-        sent = self._clock.monotonic()
+        sent = run.sent = self._clock.monotonic()
         async with aclosing(
             send(self._drivers(placed.endpoint.kind), placed.endpoint, placed.candidate.model)
         ) as pieces:
@@ -242,6 +253,7 @@ class Gateway:
             run.record.first_token_s = self._clock.monotonic() - run.started
             while piece is not None:
                 run.pieces += 1
+                run.characters += _size(piece)
                 if done := _done(piece):
                     self._learn(run, placed, done, first_s=first_s, total_s=self._clock.monotonic() - sent)
                 yield piece
@@ -278,6 +290,7 @@ class Gateway:
         endpoint = placed.candidate.endpoint
         verdict = policy.after_failure(error, run.errors, began=run.pieces > 0)
         run.errors.append(error)
+        run.sent = run.sent if run.pieces else None
         run.tried[endpoint] = error.message
         node = placed.candidate.node
         run.record.failures.append(error.message if error.message.startswith(node) else f"{node}: {error.message}")
@@ -311,6 +324,7 @@ class Gateway:
         record = run.record
         record.outcome = outcome
         record.total_s = self._clock.monotonic() - run.started
+        self._settle(run)
         if self._ledger is None or record.node is None:
             return
         self._ledger.record(
@@ -327,6 +341,14 @@ class Gateway:
                 completion_tokens=record.usage.completion_tokens or (0 if run.whole else run.pieces),
                 outcome=outcome,
             )
+        )
+
+    def _settle(self, run: Run) -> None:
+        if run.reservation is None:
+            return
+        busy_s = 0.0 if run.sent is None else self._clock.monotonic() - run.sent
+        run.reservation.settle(
+            need.spent(run.ask.request, run.record.usage, pieces=run.pieces, characters=run.characters, busy_s=busy_s)
         )
 
     # --- when something changes ---
@@ -353,3 +375,11 @@ def _text(ask: Ask) -> TextRequest:
 
 def _done(piece: ChatChunk | EmbedReply) -> Done | None:
     return piece.done if isinstance(piece, ChatChunk) else Done(usage=piece.usage, timings=piece.timings)
+
+
+def _size(piece: ChatChunk | EmbedReply) -> int:
+    """Characters of the answer in it."""
+    if isinstance(piece, EmbedReply):
+        return 0
+    calls = sum(len(call.name) + len(str(call.arguments)) for call in piece.tool_calls)
+    return len(piece.text) + len(piece.thinking) + calls

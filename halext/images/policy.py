@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
+from halext.accounts.quotas.types import Amounts, Measure
 from halext.errors import (
     HalextError,
     Interrupted,
@@ -43,6 +44,11 @@ MOST_TRIES = 3
 """One and two more, so that a job which every node fails at does not wander on for ever."""
 MOST_NAMED = 5
 """How many nodes or models a sentence names."""
+
+
+def to_reserve(wish: Recipe) -> Amounts:
+    """What is taken from quotas before a job stands in line."""
+    return {Measure.REQUESTS: 1, Measure.IMAGES: wish.n, Measure.GPU_SECONDS: 0}
 
 
 def check(wish: Recipe) -> None:

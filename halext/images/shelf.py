@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
+from halext.accounts.quotas.types import Reservation
 from halext.accounts.types import Caller
 from halext.errors import NotFound
 from halext.gateway.types import Record
@@ -55,6 +56,10 @@ class Entry:
     """Somebody asks its server again and again to stop it."""
     tried: dict[EndpointId, str] = field(default_factory=dict)
     ended: float | None = None
+    reservation: Reservation | None = None
+    """What the job holds of its caller's quotas."""
+    busy_s: float = 0.0
+    """For how long nodes have worked on it."""
 
     @property
     def wants(self) -> tuple[str, NodeName | None]:

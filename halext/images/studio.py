@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from halext.accounts.quotas.types import Measure, Quota
 from halext.accounts.types import Caller, Ledger, Outcome, UsageEntry
 from halext.errors import (
     AllBusy,
@@ -67,6 +68,7 @@ class Studio:
         records: Records,
         new_id: Callable[[], RequestId],
         ledger: Ledger | None = None,
+        quota: Quota | None = None,
         look_again: Callable[[EndpointId], None] = lambda _endpoint: None,
     ) -> None:
         """`look_again` is called when a failure makes a look at an endpoint worth while; it must not wait."""
@@ -76,6 +78,7 @@ class Studio:
         self._spawn = spawn
         self._records = records
         self._ledger = ledger
+        self._quota = quota
         self._look_again = look_again
         self._new_id = new_id
         self._shelf = Shelf(clock)
@@ -170,6 +173,8 @@ class Studio:
         if entry.job.state.is_end:
             return
         try:
+            if self._quota is not None:
+                entry.reservation = await self._quota.reserve(entry.job.caller, policy.to_reserve(entry.job.wish))
             pictures = await self._made(entry)
         except HalextError as error:
             self._end(entry, JobState.FAILED, error)
@@ -187,7 +192,7 @@ class Studio:
         while not entry.is_cancelled:
             waiter = Waiter(lane=entry.lane, place=partial(self._try, entry), undo=self._give_back)
             site = entry.site = await self._line.wait(waiter, LONGEST_WAIT_S)
-            is_lost = False
+            is_lost, sent = False, self._clock.monotonic()
             try:
                 return await self._paint(entry, site)
             except UpstreamError as error:
@@ -197,6 +202,7 @@ class Studio:
                 await self._stopper.last_word(site, entry.job.id)
                 raise
             finally:
+                entry.busy_s += self._clock.monotonic() - sent if entry.started else 0.0
                 await self._leave(entry, site, is_lost=is_lost)
         raise Cancelled
 
@@ -317,6 +323,8 @@ class Studio:
             state, error, pictures = JobState.CANCELLED, Cancelled(), ()
         entry.change(state=state, error=error, pictures=pictures, place=None, eta_s=None)
         self._shelf.ended(entry)
+        if entry.reservation is not None:
+            entry.reservation.settle({Measure.IMAGES: len(pictures), Measure.GPU_SECONDS: entry.busy_s})
         self._write_down(entry.record, _outcome(state, error), self._clock.monotonic() - entry.began)
         self._tell_places()
 

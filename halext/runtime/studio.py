@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from halext.accounts.quotas.types import Quota
 from halext.accounts.types import Ledger
 from halext.gateway.dispatch import Gateway
 from halext.images.studio import Studio
@@ -22,6 +23,7 @@ def open_studio(
     background: Background,
     look_again: Callable[[EndpointId], None],
     ledger: Ledger | None = None,
+    quota: Quota | None = None,
 ) -> Studio:
     """A studio beside the gateway: its jobs have ids of the same kind, and stand among the same records."""
     studio = Studio(
@@ -32,6 +34,7 @@ def open_studio(
         records=gateway.records,
         new_id=gateway.new_id,
         ledger=ledger,
+        quota=quota,
         look_again=look_again,
     )
     background.spawn(studio.run(), "old pictures")

@@ -6,7 +6,7 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,8 @@ from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
+from halext.accounts.quotas.desk import Quotas
+from halext.accounts.quotas.types import Quota
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Counters
 from halext.alerts.types import Notifier, Rule
@@ -58,6 +60,8 @@ from halext.vault.box import Vault
 
 LAST_TRIES = 3
 LAST_PAUSE_S = 1.0
+
+Run = Callable[[], Coroutine[object, object, None]]
 
 
 def database_url(settings: Settings) -> str:
@@ -100,16 +104,20 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(people.flush)
         ledger = UsageLedger(UsageStore(scope), clock)
         stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
+        quotas = _quotas(scope, clock, stack)
         tunnels = await _tunnels(roster := TunnelStore(scope))
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
         feed = Feed()
         registry = await _registry(scope, clock, feed, stack)
-        background = await _background(people, ledger, audit, stack)
+        background = await _background(
+            stack,
+            {"token usage": people.run, "usage ledger": ledger.run, "audit log": audit.run, "quotas": quotas.run},
+        )
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
-        gateway = _gateway(settings, registry, door, clock, ledger, look_again)
+        gateway = _gateway(settings, registry, door, clock, ledger, quotas, look_again)
         notifiers: dict[str, Notifier] = {}
         yield App(
             clock=clock,
@@ -118,7 +126,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             registry=registry,
             prober=prober,
             gateway=gateway,
-            studio=open_studio(gateway, registry, door, clock, background, look_again, ledger),
+            studio=open_studio(gateway, registry, door, clock, background, look_again, ledger, quotas),
             settings=settings,
             database=database,
             vault=vault,
@@ -127,6 +135,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
             audit=audit,
+            quotas=quotas,
             answers=Answers(scope, gateway, clock, background.spawn),
             places=Places(scope),
             showings=partial(ShowingStore, scope),
@@ -168,12 +177,17 @@ def _audit(scope: Scope, clock: Clock, stack: AsyncExitStack) -> AuditLog:
     return audit
 
 
-async def _background(people: People, ledger: UsageLedger, audit: AuditLog, stack: AsyncExitStack) -> Background:
+def _quotas(scope: Scope, clock: Clock, stack: AsyncExitStack) -> Quotas:
+    quotas = Quotas(scope, clock)
+    stack.push_async_callback(written, "the quotas", quotas.flush, clock)
+    return quotas
+
+
+async def _background(stack: AsyncExitStack, runs: Mapping[str, Run]) -> Background:
     # Entered last, so that nothing runs any more when what it uses is closed.
     background = await stack.enter_async_context(Background())
-    background.spawn(people.run(), "token usage")
-    background.spawn(ledger.run(), "usage ledger")
-    background.spawn(audit.run(), "audit log")
+    for name, run in runs.items():
+        background.spawn(run(), name)
     return background
 
 
@@ -216,6 +230,7 @@ def _gateway(
     door: Door,
     clock: Clock,
     ledger: UsageLedger,
+    quota: Quota,
     look_again: Callable[[EndpointId], None],
 ) -> Gateway:
     return Gateway(
@@ -223,6 +238,7 @@ def _gateway(
         drivers=drivers(door),
         clock=clock,
         ledger=ledger,
+        quota=quota,
         options=gateway_options(settings),
         look_again=look_again,
     )

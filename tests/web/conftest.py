@@ -21,6 +21,7 @@ from halext.accounts.ledger import UsageLedger
 from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
+from halext.accounts.quotas.desk import Quotas
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
 from halext.alerts.types import Rule
@@ -207,12 +208,13 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
 
     registry = Registry(records=None, clock=clock, publish=lambda event: None)
     ledger = UsageLedger(UsageStore(scope), clock)
+    quotas = Quotas(scope, clock)
+    audit = AuditLog(AuditStore(scope), clock, scrub=redact, request_id=request.current)
     nobody = cast("Any", None)
     counters = MemoryCluster(clock)
-    audit = AuditLog(AuditStore(scope), clock, scrub=redact, request_id=request.current)
     passwords = Passwords(time_cost=1, memory_kib=64)
     people = People(scope, passwords=passwords, counters=counters, clock=clock, audit=audit)
-    gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, options=Options())
+    gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, quota=quotas, options=Options())
     return App(
         clock=clock,
         door=nobody,
@@ -232,6 +234,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
             spawn=background.spawn,
             records=gateway.records,
             new_id=gateway.new_id,
+            quota=quotas,
         ),
         roster=TunnelStore(scope),
         tunnels=Tunnels(),
@@ -243,6 +246,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
         audit=audit,
+        quotas=quotas,
         lock=nobody,
         background=background,
         feed=Feed(),
@@ -294,6 +298,7 @@ async def open_house(tmp_path: Path, furniture: Furniture) -> AsyncIterator[Open
         own = Settings(data_dir=tmp_path, **({"port": 0} | settings))
         background = await stack.enter_async_context(Background())
         app = make_app(database, script, own, clock or SystemClock(), background)
+        background.spawn(app.quotas.run(), "quotas")
         endpoint = Endpoint(EndpointId("mac/ollama"), NodeName("mac"), "ollama", "http://127.0.0.1:1", slots=4)
         await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
         app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from halext.accounts.quotas.types import Quota
 from halext.accounts.types import LOCAL, UsageEntry
 from halext.errors import Interrupted, UpstreamError
 from halext.gateway.dispatch import Gateway, Options
@@ -153,13 +154,21 @@ class House:
         return flying == 0 and self.gateway.waiting == 0
 
 
-async def furnish(*names: str, models: Sequence[str] = ("m",), options: Options | None = None) -> House:
+async def furnish(
+    *names: str, models: Sequence[str] = ("m",), options: Options | None = None, quota: Quota | None = None
+) -> House:
     """A house with one node per name, all seen and healthy."""
     clock, looked = ManualClock(), list[EndpointId]()
     registry = Registry(records=None, clock=clock, publish=lambda _event: None)
     machines, ledger = Machines(*names), Entries()
     gateway = Gateway(
-        registry=registry, drivers=machines, clock=clock, ledger=ledger, options=options, look_again=looked.append
+        registry=registry,
+        drivers=machines,
+        clock=clock,
+        ledger=ledger,
+        quota=quota,
+        options=options,
+        look_again=looked.append,
     )
     for name in names:
         endpoint = Endpoint(EndpointId(name), NodeName(name), "ollama", f"http://{name}:1")

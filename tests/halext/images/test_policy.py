@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
+from halext.accounts.quotas.types import Measure
 from halext.errors import (
     BadAnswer,
     HalextError,
@@ -161,3 +162,8 @@ def test_places_count_those_who_may_want_the_same_endpoint() -> None:
     assert policy.places([(model, None) for model in ("x", "y", "x", "", "y")]) == [1, 1, 2, 4, 3]
     pc, mac = NodeName("pc"), NodeName("mac")
     assert policy.places([("x", pc), ("x", mac), ("", pc), ("x", None), ("y", mac)]) == [1, 1, 2, 4, 1]
+
+
+def test_what_a_job_reserves() -> None:
+    wanted = policy.to_reserve(Recipe("a lighthouse", n=3))
+    assert wanted == {Measure.REQUESTS: 1, Measure.IMAGES: 3, Measure.GPU_SECONDS: 0}

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, cast
 
 import pytest
 
+from halext.accounts.quotas.types import Amounts, Measure, Reservation
 from halext.accounts.types import LOCAL, Caller, Role, UsageEntry
 from halext.errors import (
     AllBusy,
     BadAnswer,
     Cancelled,
+    HalextError,
     Interrupted,
     InvalidInput,
     ModelMissing,
     NoNodeHasModel,
     NoNodeMakesPictures,
     NotFound,
+    QuotaSpent,
     UnknownModel,
     UnknownNode,
     Unreachable,
@@ -577,3 +580,70 @@ async def test_the_next_job_comes_only_when_no_stop_is_under_way(
     assert await stopping == "stopping"
     assert (await house.studio.finished(LOCAL, later)).pictures
     assert house.studio.job(LOCAL, job).state is JobState.CANCELLED
+
+
+@dataclass
+class Quotas:
+    """A quota that is enough, unless `error` says otherwise, and what was settled."""
+
+    error: HalextError | None = None
+    wanted: list[Amounts] = field(default_factory=list)
+    settled: list[Amounts] = field(default_factory=list)
+
+    async def reserve(self, caller: Caller, wanted: Amounts) -> Reservation | None:
+        if self.error:
+            raise self.error
+        self.wanted.append(wanted)
+        return self
+
+    def settle(self, spent: Amounts) -> None:
+        self.settled.append(spent)
+
+
+@pytest.fixture
+def quotas(house: House) -> Quotas:
+    house.studio._quota = quotas = Quotas()
+    return quotas
+
+
+async def test_pictures_are_reserved_and_settled(house: House, pc: FakeAutomatic1111, quotas: Quotas) -> None:
+    await house.make(replace(WISH, n=2))
+    assert quotas.wanted == [{Measure.REQUESTS: 1, Measure.IMAGES: 2, Measure.GPU_SECONDS: 0}]
+    (spent,) = quotas.settled
+    assert spent[Measure.IMAGES] == 2
+    assert spent[Measure.GPU_SECONDS] > 0
+
+
+async def test_who_has_no_pictures_left_reaches_no_node(house: House, pc: FakeAutomatic1111, quotas: Quotas) -> None:
+    quotas.error = QuotaSpent(retry_after_s=9)
+    with pytest.raises(QuotaSpent) as refused:
+        await house.make()
+    assert refused.value.retry_after_s == 9
+    assert (quotas.settled, house.used) == ([], [])
+    assert [request.path for request in pc.requests if request.path.endswith("txt2img")] == []
+
+
+async def test_a_job_that_is_stopped_costs_its_time_and_no_picture(
+    house: House, pc: FakeAutomatic1111, quotas: Quotas
+) -> None:
+    running, waiting = house.order(LONG), house.order(LONG)
+    await house.until(running, lambda job: job.step > 0)
+    for job in (waiting, running):
+        await house.studio.stop(LOCAL, job)
+        with pytest.raises(Cancelled):
+            await house.studio.finished(LOCAL, job)
+    dequeued, stopped = quotas.settled
+    assert dequeued == {Measure.IMAGES: 0, Measure.GPU_SECONDS: 0}
+    assert stopped[Measure.IMAGES] == 0
+    assert stopped[Measure.GPU_SECONDS] > 0
+
+
+async def test_a_job_that_fails_is_settled_once(house: House, pc: FakeAutomatic1111, quotas: Quotas) -> None:
+    job = house.order(LONG)
+    await house.until(job, lambda found: found.step > 0)
+    await pc.kill()
+    with pytest.raises(Interrupted):
+        await house.studio.finished(LOCAL, job)
+    (spent,) = quotas.settled
+    assert spent[Measure.IMAGES] == 0
+    assert spent[Measure.GPU_SECONDS] > 0

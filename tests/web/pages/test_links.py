@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from halext.accounts.links.types import ChatAccount
+from halext.accounts.quotas.types import Measure, Subject
 from tests.web.conftest import House
 
 EVIL = ChatAccount("discord", '1001">', '<b>Mia</b> & "co"')
@@ -92,3 +93,13 @@ async def test_the_same_over_hx(house: House, member: httpx.AsyncClient) -> None
     assert (await member.delete("/hx/links/discord/999")).status_code == 404
     assert (await member.delete("/hx/links/discord/1001")).status_code == 200
     assert (await member.get("/hx/links")).json() == []
+
+
+async def test_what_is_left_is_shown_where_there_is_a_limit(house: House, member: httpx.AsyncClient) -> None:
+    assert "Quota" not in (await member.get("/account")).text
+    (mia,) = [user for user in await house.app.people.list_users() if user.name == "Mia"]
+    await house.app.quotas.set(Subject("user", str(mia.id)), {Measure.TOKENS: 50_000, Measure.GPU_SECONDS: 9})
+    page = (await member.get("/account")).text
+    assert "50,000 of 50,000 tokens a day left" in page
+    assert "9 of 9 GPU seconds a day left" in page
+    assert "images" not in page

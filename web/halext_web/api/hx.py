@@ -26,6 +26,7 @@ from halext.runtime.verbs import (
     models,
     nodes,
     people,
+    quotas,
     sessions,
     tasks,
     tunnel,
@@ -40,7 +41,10 @@ INTEGER_MAX = 2**63 - 1
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (alerts, audit, chat, house, images, invites, keys, links, models, nodes, people, sessions, tasks, tunnel)
+VERBS = (
+    *(alerts, audit, chat, house, images, invites, keys, links, models, nodes, people, quotas, sessions, tasks),
+    tunnel,
+)
 """Importing them is what fills the table."""
 
 

@@ -20,6 +20,7 @@ from halext.runtime.units import show_time
 from halext.runtime.verbs.invites import end_invite, list_invites, make_invite
 from halext.runtime.verbs.links import list_links, make_link_code, unlink_account
 from halext.runtime.verbs.people import list_tokens, revoke_token
+from halext.runtime.verbs.quotas import my_quota
 from halext.runtime.verbs.sessions import change_password, end_session, list_sessions, sign_out_everywhere
 from halext_web import forms
 from halext_web.pages.page import page
@@ -116,6 +117,7 @@ def _number(fields: Fields) -> int:
 async def _page(visit: Visit, *, error: HalextError | None = None, **shown: Any) -> Response:
     app, caller = visit.app, visit.caller
     context: Shown = {"code": None, "invite": None, "done": "", "roles": ROLES} | shown
+    context["limits"] = [line for line in await my_quota(app, caller, Nothing()) if line.limit is not None]
     context["links"] = await list_links(app, caller, LinksOf())
     context["sessions"] = await list_sessions(app, caller, Nothing())
     context["tokens"] = await list_tokens(app, caller, Nothing())

@@ -1,0 +1,1 @@
+"""How much of the house each person and each workspace may use."""
