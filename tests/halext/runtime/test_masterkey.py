@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,17 @@ def test_a_new_key_goes_in_front(settings: Settings) -> None:
 def test_a_key_in_the_settings_is_not_ours_to_change(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="HALEXT_MASTER_KEY"):
         masterkey.add(Settings(data_dir=tmp_path, master_key=SecretStr(new_key())))
+
+
+def test_each_key_has_one_for_signing_in_every_process(settings: Settings) -> None:
+    (first,) = masterkey.signing_keys(settings)
+    masterkey.add(settings)
+    newest, older = masterkey.signing_keys(settings)
+    assert older == first != newest
+    assert masterkey.signing_keys(settings) == (newest, older)
+
+
+def test_a_short_key_stops_the_start(tmp_path: Path) -> None:
+    short = SecretStr(base64.urlsafe_b64encode(bytes(range(31))).decode())
+    with pytest.raises(InvalidSetting, match="32 bytes"):
+        masterkey.signing_keys(Settings(data_dir=tmp_path, master_key=short))
