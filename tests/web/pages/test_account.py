@@ -89,9 +89,9 @@ async def test_an_invite_is_opened_and_taken(house: House, stranger: httpx.Async
 async def test_the_code_of_an_invite_stands_in_no_log(
     house: House, stranger: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "halext")
     for name in QUIET:  # as `log.configure` does
         caplog.set_level(logging.WARNING, name)
+    caplog.set_level(logging.DEBUG)
     code = (await house.app.invites.make(LOCAL, Role.MEMBER)).code
     await stranger.get("/welcome", params={"invite": code})
     await stranger.post("/hx/invites/claim", data={"code": code, "name": "Bob", "password": "correct horse"})
