@@ -13,7 +13,7 @@ from halext.testing.clock import ManualClock
 from tests.web.conftest import House, OpenHouse
 
 PASSWORD = "correct horse"
-PROXY = {"trusted_proxies": "127.0.0.1/32"}
+PROXY: dict[str, Any] = {"trusted_proxies": "127.0.0.1/32"}
 
 
 def whole(answer: Any) -> tuple[int, dict[str, Any], list[str]]:

@@ -134,7 +134,7 @@ async def jwt_of(client: httpx.AsyncClient, headers: dict[str, str] | None = Non
 
 
 async def test_name_and_password_for_a_jwt_and_no_cookie(stranger: httpx.AsyncClient) -> None:
-    answer = await jwt_of(stranger, **MIA)
+    answer = await jwt_of(stranger, name="Mia", password="battery staple")
     assert answer.status_code == 200
     assert "set-cookie" not in answer.headers
     assert set(answer.json()) == {"access_token", "expires_at", "token_type"}

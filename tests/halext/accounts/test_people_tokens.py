@@ -151,4 +151,4 @@ async def test_a_right_of_another_version_is_none_here(people: People, scope: Sc
     token, _ = await people.create_token(LOCAL, "t", for_user="Ada")
     async with scope.write() as session:
         await session.execute(text("UPDATE tokens SET scopes = 'use fly'"))
-    assert (await people.caller_for(token)).scopes == {Permission.USE}
+    assert (await people.caller_for(token)).scopes == frozenset({Permission.USE})
