@@ -195,7 +195,9 @@ def at_home(home: Path, scale: float = 100.0) -> Iterator[Scene]:
     with computers(scale) as places, halext_up(home, environment, "--no-demo"):
         made = Scene(home, environment, places)
         made.run("halext user add Writer --role admin --no-password").check_returncode()
-        token = made.run("halext token create docs --user Writer 2>/dev/null").stdout.strip()
+        token = made.run(
+            "halext token create docs --user Writer --scope use --scope own --scope account 2>/dev/null"
+        ).stdout.strip()
         environment |= {"TOKEN": token, "URL": json.loads((home / "data" / "run.json").read_text())["url"]}
         made.run("halext node add mac http://mac.local:11434").check_returncode()
         yield made

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from halext.accounts.types import LOCAL, Role
 from halext_web.credentials import COOKIE
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ async def test_over_https_the_cookie_stays_on_https(open_house: OpenHouse) -> No
         (MIA | {"password": "wrong"}, 401),
         (MIA | {"name": "nobody"}, 401),
         (MIA | {"role": "admin"}, 422),
+        (MIA | {"password": "wrong", "token": True}, 401),
+        ({"name": "Mia", "token": True}, 422),
+        ({"token": True}, 401),
+        (MIA | {"token": True, "scopes": ["manage-nodes"]}, 403),
         ({"name": "Mia"}, 422),
     ],
 )
@@ -117,3 +122,76 @@ async def test_the_first_admin_comes_in_with_the_code(open_house: OpenHouse) -> 
         client.cookies.clear()
         again = await client.post("/hx/first-admin", json=body | {"name": "Eve"})
         assert again.status_code == 403
+
+
+# --- JWTs ---
+
+
+async def jwt_of(client: httpx.AsyncClient, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+    answer = await client.post("/hx/session", json={"token": True} | body, headers=headers)
+    client.cookies.clear()
+    return answer
+
+
+async def test_name_and_password_for_a_jwt_and_no_cookie(stranger: httpx.AsyncClient) -> None:
+    answer = await jwt_of(stranger, name="Mia", password="battery staple")
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert set(answer.json()) == {"access_token", "expires_at", "token_type"}
+    bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await stranger.get("/hx/me", headers=bearer)).json()["credential"] == "jwt"
+    assert (await stranger.delete("/hx/session", headers=bearer)).status_code == 200
+    assert (await stranger.get("/hx/me", headers=bearer)).status_code == 401
+
+
+async def test_a_credential_makes_a_jwt_without_the_password(house: House, stranger: httpx.AsyncClient) -> None:
+    session, _ = await house.app.people.sign_in("Mia", "battery staple")
+    for way in (house.auth, {"Authorization": f"Bearer {session}"}):
+        made = (await jwt_of(stranger, way, scopes=["use"])).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {made}"}
+        assert (await stranger.get("/hx/me", headers=bearer)).status_code == 200
+        refused = await stranger.get("/hx/tasks", headers=bearer)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+        again = await jwt_of(stranger, bearer)
+        assert (again.status_code, again.json()["code"]) == (403, "forbidden")
+
+
+async def test_a_cookie_makes_a_jwt_for_its_own_page_only(stranger: httpx.AsyncClient) -> None:
+    await stranger.post("/hx/session", json=MIA)
+    kept = {"Cookie": f"{COOKIE}={stranger.cookies[COOKIE]}"}
+    stranger.cookies.clear()
+    assert (await jwt_of(stranger, kept)).status_code == 403
+    assert (await jwt_of(stranger, kept | {"Origin": "http://evil.example"})).status_code == 403
+    own = {"Origin": str(stranger.base_url).rstrip("/")}
+    assert (await jwt_of(stranger, kept | own)).status_code == 200
+
+
+async def test_signing_in_again_ends_the_sign_in_before(house: House, stranger: httpx.AsyncClient) -> None:
+    await stranger.post("/hx/session", json=MIA)
+    before = stranger.cookies[COOKIE]
+    own = {"Origin": str(stranger.base_url).rstrip("/")}
+    assert (await stranger.post("/hx/session", json=MIA, headers=own)).status_code == 200
+    assert stranger.cookies[COOKIE] != before
+    stranger.cookies.clear()
+    assert (await stranger.get("/hx/me", headers={"Cookie": f"{COOKIE}={before}"})).status_code == 401
+
+
+# --- invites ---
+
+
+async def test_an_invite_makes_an_account_once(house: House, stranger: httpx.AsyncClient) -> None:
+    made = await house.app.invites.make(LOCAL, Role.GUEST)
+    body = {"code": made.code, "name": "Gus", "password": "correct horse"}
+    answer = await stranger.post("/hx/invites/claim", json=body)
+    assert answer.json() == {"name": "Gus", "role": "guest", "credential": "session"}
+    assert (await stranger.get("/hx/me")).json()["name"] == "Gus"
+    stranger.cookies.clear()
+    again = await stranger.post("/hx/invites/claim", json=body | {"name": "Eve"})
+    assert (again.status_code, again.json()["code"]) == (403, "forbidden")
+    assert {user.name for user in await house.app.people.list_users()} == {"Ada", "Gus", "Mia"}
+
+
+async def test_guessing_invites_is_slowed_down(stranger: httpx.AsyncClient) -> None:
+    body = {"code": "hxi_" + "a" * 43, "name": "Eve", "password": "correct horse"}
+    seen = [(await stranger.post("/hx/invites/claim", json=body)).status_code for _ in range(11)]
+    assert seen == [403] * 10 + [429]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,17 @@ def test_whoever_reads_while_a_key_is_added_sees_all_of_before_or_all_of_now(
     monkeypatch.setattr(Path, "replace", look_and_swap)
     assert masterkey.add(settings) == masterkey.read(settings)
     assert seen == [before]
+
+
+def test_each_key_has_one_for_signing_in_every_process(settings: Settings) -> None:
+    (first,) = masterkey.signing_keys(settings)
+    masterkey.add(settings)
+    newest, older = masterkey.signing_keys(settings)
+    assert older == first != newest
+    assert masterkey.signing_keys(settings) == (newest, older)
+
+
+def test_a_short_key_stops_the_start(tmp_path: Path) -> None:
+    short = SecretStr(base64.urlsafe_b64encode(bytes(range(31))).decode())
+    with pytest.raises(InvalidSetting, match="32 bytes"):
+        masterkey.signing_keys(Settings(data_dir=tmp_path, master_key=short))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from halext.accounts.types import LOCAL, Caller
-from halext.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
+from halext.accounts.types import LOCAL, Caller, Role
+from halext.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound, SignInAgain, Unauthenticated
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl
 from halext.runtime.shapes import AddUser, CreateToken, Nothing, RevokeToken, SetDisabled, SetPassword, SetRole
@@ -73,3 +73,40 @@ async def test_members_do_not_manage_people(app: App, control: LocalControl) -> 
         await bob.call(people.add_user, AddUser(name="Eve", role="admin"))
     with pytest.raises(Forbidden):
         await bob.call(people.list_users, Nothing())
+
+
+async def test_a_token_that_may_manage_people_makes_no_admin_and_becomes_none(app: App, control: LocalControl) -> None:
+    for name in ("Ann", "Boss"):
+        await control.call(people.add_user, AddUser(name=name, role="admin", password=PASSWORD))
+    made = await control.call(people.create_token, CreateToken(name="hr", user="Ann", scopes=["manage-people"]))
+    few = LocalControl(app, await app.people.caller_for(made.token))
+    await few.call(people.add_user, AddUser(name="Mia"))
+    for attempt in (
+        few.call(people.add_user, AddUser(name="Eve", role="admin", password=PASSWORD)),
+        few.call(people.set_role, SetRole(name="Mia", role="admin")),
+        few.call(people.set_password, SetPassword(name="Boss", password="mine from now on")),
+        few.call(people.create_token, CreateToken(name="t", user="Boss", scopes=["use"])),
+    ):
+        with pytest.raises(Forbidden):
+            await attempt
+
+
+async def test_tokens_say_what_they_carry(app: App, control: LocalControl) -> None:
+    await control.call(people.add_user, AddUser(name="Ann", password=PASSWORD))
+    ann = LocalControl(app, await signed_in(app, "Ann"))
+    await ann.call(people.create_token, CreateToken(name="one"))
+    await ann.call(people.create_token, CreateToken(name="two", scopes=["all"]))
+    rows = await ann.call(people.list_tokens, Nothing())
+    assert [(row.name, row.scopes) for row in rows] == [("two", None), ("one", ["own", "use"])]
+
+
+async def test_an_old_sign_in_changes_nobodys_rights(app: App, control: LocalControl) -> None:
+    old = Caller("Ann", Role.ADMIN, "session", signed_in_at=app.clock.now() - 3601)
+    for attempt in (
+        LocalControl(app, old).call(people.add_user, AddUser(name="Eve")),
+        LocalControl(app, old).call(people.set_role, SetRole(name="Eve", role="admin")),
+        LocalControl(app, old).call(people.set_password, SetPassword(name="Eve", password=PASSWORD)),
+    ):
+        with pytest.raises(SignInAgain):
+            await attempt
+    await LocalControl(app, old).call(people.list_users, Nothing())
