@@ -140,3 +140,27 @@ def test_host_and_port(host: str, expected: tuple[str, str]) -> None:
 def test_any_text_is_an_address_or_none(text: str) -> None:
     parse_address(text)
     split_host(text)
+
+
+PROXY: dict[str, Any] = {"trusted_proxies": ("10.0.0.1/32",), "public_url": "https://ai.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "signs"),
+    [
+        ("10.0.0.1", {"x-forwarded-for": "203.0.113.5"}, {}),
+        ("10.0.0.1", {}, {"silent": "10.0.0.1"}),
+        ("10.0.0.1", {"host": "127.0.0.1:8484"}, {}),
+        ("10.0.0.2", {}, {}),
+        ("10.0.0.2", {"x-forwarded-for": "203.0.113.5"}, {"untrusted": "10.0.0.2"}),
+        ("10.0.0.2", {"forwarded": "for=203.0.113.5"}, {"untrusted": "10.0.0.2"}),
+    ],
+)
+def test_what_does_not_fit_the_settings_is_remembered_for_doctor(
+    client: str, headers: dict[str, str], signs: dict[str, str]
+) -> None:
+    seen: dict[Any, str] = {}
+    watching = Peers(Settings(data_dir=Path("/nowhere"), **PROXY), seen)
+    scope = {"type": "http", "scheme": "http", "client": (client, 1234)}
+    watching.read(scope, Headers({"host": "ai.example.org"} | headers))
+    assert seen == signs

@@ -53,7 +53,7 @@ class Frame:
         self._app = app
         self._templates = templates
         self._page = page
-        self._peers = Peers(app.settings)
+        self._peers = Peers(app.settings, app.proxy_signs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing but cancellation and a client that has left gets out of here."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -35,7 +36,11 @@ class Peer:
 class Peers:
     """Reads peers from requests, and turns away those that may not come in at all."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, signs: MutableMapping[Literal["untrusted", "silent"], str] | None = None
+    ) -> None:
+        """`signs` is `App.proxy_signs`."""
+        self._signs = {} if signs is None else signs
         self._allowed = _networks(settings.allowed_cidrs)
         self._proxies = _networks(settings.trusted_proxies)
         public = urlsplit(settings.public_url or "")
@@ -48,16 +53,19 @@ class Peers:
         direct = parse_address(client[0]) if client else None
         is_secure = scope["scheme"] == "https"
         address = direct
+        host, _ = split_host(headers.get("host", ""))
+        is_forwarded = any(name in headers for name in FORWARDED)
         if direct is not None and _within(direct, self._proxies):
             address = self._forwarded(headers, direct)
             is_secure = headers.get("x-forwarded-proto", "").strip().lower() == "https"
-        host, _ = split_host(headers.get("host", ""))
+            if host == self._public_host and "x-forwarded-for" not in headers:  # not by this machine's command line
+                self._signs["silent"] = str(direct)
+        elif is_forwarded and direct is not None:
+            self._signs["untrusted"] = str(direct)
         return Peer(
             address=str(address) if address else "",
             is_secure=is_secure or (self._is_public_secure and host == self._public_host),
-            is_this_machine=direct is not None
-            and direct.is_loopback
-            and not any(name in headers for name in FORWARDED),
+            is_this_machine=direct is not None and direct.is_loopback and not is_forwarded,
         )
 
     def admit(self, peer: Peer, headers: Headers) -> None:
