@@ -20,6 +20,8 @@ def doctor(ctx: typer.Context, as_json: house.AsJson = False) -> int:
     else:
         for finding in findings:
             output.out(output.one_line(f"{MARKS[finding.level]} {finding.check}: {finding.what}"))
+            if finding.why:
+                output.out(output.one_line(f"    {finding.why}"))
             if finding.fix:
                 output.out(output.one_line(f"    → {finding.fix}"))
     return 1 if any(finding.level == "error" for finding in findings) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -41,6 +42,21 @@ def write_private(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise _unusable(path.parent, error) from error
+
+
+MOUNTS = Path("/proc/self/mounts")
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+
+
+def filesystem(path: Path) -> str:
+    """The kind of file system that a path is on, such as `ext4` or `nfs4`; "" where the system does not tell."""
+    try:
+        lines = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    kinds = {_ESCAPED.sub(lambda found: chr(int(found[1], 8)), line.split()[1]): line.split()[2] for line in lines}
+    whole = path.resolve()
+    return next((kinds[str(place)] for place in (whole, *whole.parents) if str(place) in kinds), "")
 
 
 def _unusable(path: Path, error: OSError) -> DataDirUnusable:

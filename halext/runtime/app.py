@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from halext.types import Clock
 
@@ -82,8 +82,9 @@ class App(Fleet):
     notifiers: dict[str, Notifier]
     """Where alerts are told. A door puts its notifier here while it is connected, always under the same name, and takes
     it away when it is not; what can't be told meanwhile is kept."""
-    proxies_seen: dict[str, int] = field(default_factory=dict)
-    """Addresses that forwarded requests and are no trusted proxies, and how often; the first 32 of them."""
+    proxy_signs: dict[Literal["untrusted", "silent"], str] = field(default_factory=dict)
+    """What the web door saw of proxies that does not fit the settings, and the address that showed it last: one that is
+    not trusted and passes requests on, or one that is trusted and does not say for whom."""
     base_url: str = ""
     """Where this instance listens, once it does."""
     local_token: str | None = field(default=None, repr=False)

@@ -206,6 +206,16 @@ def _secrets_dir() -> Path | None:
     return Path(named) if named and Path(named).is_dir() else None
 
 
+def secrets_in_files() -> list[Path]:
+    """The files in use from which secret settings are read: secrets files, and a `halext.toml` that holds one."""
+    secret = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    toml, folder = config_file(), _secrets_dir()
+    found = [] if folder is None else [file for file in sorted(folder.iterdir()) if file.is_file()]
+    if toml is not None and secret & tomllib.loads(toml.read_text(encoding="utf-8")).keys():
+        found.append(toml)
+    return found
+
+
 def _refuse_unknown_variables() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG", PREFIX + "SECRETS_DIR"}
     for name in sorted(os.environ):

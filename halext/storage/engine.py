@@ -56,6 +56,21 @@ class Database:
             async with self.reader.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
+    async def settings(self, *names: str) -> dict[str, str]:
+        """The values of these settings of the database, as it names them. Raises `DatabaseUnavailable`."""
+        ask = "PRAGMA" if self.path is not None else "SHOW"
+        with translated():
+            async with self.writer.connect() as connection:
+                return {name: str(await connection.scalar(text(f"{ask} {name}"))) for name in names}
+
+    async def now(self) -> float | None:
+        """The time by the database's clock; None on SQLite, which has ours. Raises `DatabaseUnavailable`."""
+        if self.path is not None:
+            return None
+        with translated():
+            async with self.reader.connect() as connection:
+                return float(await connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0)
+
     async def close(self) -> None:
         """Close every connection. Transactions under way are rolled back."""
         await self.writer.dispose()

@@ -76,6 +76,12 @@ def _without(whole: Network, net: Network) -> Iterable[Network]:
     return [whole]
 
 
+def is_home(text: str) -> bool:
+    """Whether an address, or a whole network, is one that the internet does not route."""
+    network = ipaddress.ip_network(text, strict=False)
+    return any(network.version == home.version and network.subnet_of(home) for home in HOME)  # type: ignore[arg-type]
+
+
 PUBLIC = _all_but(net for net in HOME if net not in LOOPBACK)
 """Where webhooks live: all that is not at home. Loopback is left in here and counts in no wide network anyway."""
 

@@ -33,6 +33,8 @@ MAX_ERROR_BODY = 64 * 1024
 """Bytes of an error's body: a sentence, or a tunnel's error page."""
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's headers together; each line is cut by aiohttp at 8 KiB, their number at 128."""
+MAX_DATE = 64
+"""Characters of a Date header that are kept; a right one has 29."""
 READ_BUFFER = 64 * 1024
 """aiohttp stops reading a socket when twice this much waits for us: what a stream may hold in memory."""
 KEEP_ALIVE_S = 4.0
@@ -126,6 +128,9 @@ class Door:
         self._tls = tls
         self._open_channel = open_channel
         self._lines: dict[EndpointId, _Line] = {}
+        self._clock = clock
+        self.dates: dict[EndpointId, tuple[str, float]] = {}
+        """What each endpoint's last answer said in its Date header, and when that was by our clock."""
 
     async def request(
         self,
@@ -163,6 +168,7 @@ class Door:
     async def forget(self, endpoint_id: EndpointId) -> None:
         """Close an endpoint's connections, running ones too, and drop what is remembered of it."""
         self._secrets.forget(endpoint_id)
+        self.dates.pop(endpoint_id, None)
         if line := self._lines.pop(endpoint_id, None):
             await line.kept.close()
             await line.fresh.close()
@@ -186,6 +192,8 @@ class Door:
                 line = await self._line(endpoint)
                 session = line.kept if is_repeatable(endpoint.kind, call.method, call.path) else line.fresh
                 response = await _send(session, line.place.url, call, secret, deadlines.connect_s)
+        if self._clock and (date := response.headers.get("Date")):
+            self.dates[endpoint.id] = date[:MAX_DATE], self._clock.now()
         try:
             _check_head(endpoint, response)
             yield Stream(endpoint, response, limit, deadlines.gap_s)

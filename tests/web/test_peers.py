@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 
 from halext.errors import BadRequest, Forbidden
 from halext.runtime.settings import Settings
-from halext_web.peers import SEEN_MAX, Peer, Peers, group, note, parse_address, split_host
+from halext_web.peers import Peer, Peers, group, parse_address, split_host
 
 
 def peers(**settings: Any) -> Peers:
@@ -195,10 +195,25 @@ def test_what_counts_as_one_client(address: str, expected: str) -> None:
     assert group(address) == expected
 
 
-def test_only_the_first_few_proxies_are_remembered() -> None:
-    seen: dict[str, int] = {}
-    for number in range(100):
-        note(seen, f"203.0.113.{number}")
-        note(seen, "203.0.113.0")
-    assert len(seen) == SEEN_MAX
-    assert seen["203.0.113.0"] == 101
+PROXY: dict[str, Any] = {"trusted_proxies": ("10.0.0.1/32",), "public_url": "https://ai.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "signs"),
+    [
+        ("10.0.0.1", {"x-forwarded-for": "203.0.113.5"}, {}),
+        ("10.0.0.1", {}, {"silent": "10.0.0.1"}),
+        ("10.0.0.1", {"host": "127.0.0.1:8484"}, {}),
+        ("10.0.0.2", {}, {}),
+        ("10.0.0.2", {"x-forwarded-for": "203.0.113.5"}, {"untrusted": "10.0.0.2"}),
+        ("10.0.0.2", {"forwarded": "for=203.0.113.5"}, {"untrusted": "10.0.0.2"}),
+    ],
+)
+def test_what_does_not_fit_the_settings_is_remembered_for_doctor(
+    client: str, headers: dict[str, str], signs: dict[str, str]
+) -> None:
+    seen: dict[Any, str] = {}
+    watching = Peers(Settings(data_dir=Path("/nowhere"), **PROXY), seen)
+    scope = {"type": "http", "scheme": "http", "client": (client, 1234)}
+    watching.read(scope, Headers({"host": "ai.example.org"} | headers))
+    assert seen == signs

@@ -16,7 +16,7 @@ from halext.runtime.app import App
 from halext.runtime.request import begin
 from halext_web import failures, manners
 from halext_web.bodies import Bodies
-from halext_web.peers import Peers, note
+from halext_web.peers import Peers
 from halext_web.templates import Templates
 from halext_web.visit import Visit
 
@@ -55,7 +55,7 @@ class Frame:
         self._app = app
         self._templates = templates
         self._page = page
-        self._peers = Peers(app.settings)
+        self._peers = Peers(app.settings, app.proxy_signs)
         self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,8 +86,6 @@ class Frame:
             log.debug("request %s: %s %s %s", visit.id, scope["method"], outlet.route, outlet.status)
 
     def _admit(self, scope: Scope, visit: Visit) -> None:
-        if visit.peer.doubtful_proxy:
-            note(self._app.proxies_seen, visit.peer.doubtful_proxy)
         manners.check(scope)
         self._peers.admit(visit.peer, visit.request.headers)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -18,8 +19,6 @@ Network = IPv4Network | IPv6Network
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip")
 """Headers by which a request tells that a proxy has passed it on."""
-SEEN_MAX = 32
-"""Addresses that are remembered for the owner: more would only repeat the same mistake in the settings."""
 HOPS_MAX = 32
 """Addresses in X-Forwarded-For that are looked at, from the last one."""
 GROUP_V6 = 64
@@ -36,14 +35,16 @@ class Peer:
     """It came over https, as far as the client can tell."""
     is_this_machine: bool
     """It came from a program on this machine, and not through a proxy on it."""
-    doubtful_proxy: str = ""
-    """The address of a proxy that is not trusted: it tells of somebody behind it, and is not believed."""
 
 
 class Peers:
     """Reads peers from requests, and turns away those that may not come in at all."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, signs: MutableMapping[Literal["untrusted", "silent"], str] | None = None
+    ) -> None:
+        """`signs` is `App.proxy_signs`."""
+        self._signs = {} if signs is None else signs
         self._allowed = _networks(settings.allowed_cidrs)
         self._admins = _networks(settings.admin_cidrs)
         self._proxies = _networks(settings.trusted_proxies)
@@ -56,17 +57,20 @@ class Peers:
         client = scope.get("client")
         direct = parse_address(client[0]) if client else None
         is_secure = scope["scheme"] == "https"
-        address, is_forwarded = direct, any(name in headers for name in FORWARDED)
-        is_trusted = direct is not None and _within(direct, self._proxies)
-        if direct is not None and is_trusted:
+        address = direct
+        host, _ = split_host(headers.get("host", ""))
+        is_forwarded = any(name in headers for name in FORWARDED)
+        if direct is not None and _within(direct, self._proxies):
             address = self._forwarded(headers, direct)
             is_secure = headers.get("x-forwarded-proto", "").strip().lower() == "https"
-        host, _ = split_host(headers.get("host", ""))
+            if host == self._public_host and "x-forwarded-for" not in headers:  # not by this machine's command line
+                self._signs["silent"] = str(direct)
+        elif is_forwarded and direct is not None:
+            self._signs["untrusted"] = str(direct)
         return Peer(
             address=str(address) if address else "",
             is_secure=is_secure or (self._is_public_secure and host == self._public_host),
             is_this_machine=direct is not None and direct.is_loopback and not is_forwarded,
-            doubtful_proxy=str(direct) if is_forwarded and not is_trusted else "",
         )
 
     def admit(self, peer: Peer, headers: Headers) -> None:
@@ -124,12 +128,6 @@ def is_loopback(text: str) -> bool:
     """Whether this is an address of this machine that nobody else can have."""
     address = parse_address(text)
     return address is not None and address.is_loopback
-
-
-def note(seen: dict[str, int], address: str) -> None:
-    """Count an address among the first few that were seen."""
-    if address in seen or len(seen) < SEEN_MAX:
-        seen[address] = seen.get(address, 0) + 1
 
 
 def split_host(host: str) -> tuple[str, str]:

@@ -9,7 +9,13 @@ from tests.halext.cli.conftest import FakeControl, Run
 
 FINE = Finding(check="disk", level="ok", what="The disk is 9% full.")
 NOTE = Finding(check="nodes", level="note", what="One node.")
-WARNING = Finding(check="first admin", level="warning", what="Nobody yet.", fix="halext user add NAME --role admin")
+WARNING = Finding(
+    check="first admin",
+    level="warning",
+    what="Nobody yet.",
+    why="Whoever opens the link is one.",
+    fix="halext user add NAME --role admin",
+)
 ERROR = Finding(check="database", level="error", what="Readable\nby others.", fix="chmod 600 halext.db")
 
 
@@ -26,6 +32,7 @@ def test_every_finding_has_a_mark_and_its_remedy(control: FakeControl, run: Run)
         "✓ disk: The disk is 9% full.",
         "· nodes: One node.",
         "! first admin: Nobody yet.",
+        "    Whoever opens the link is one.",
         "    → halext user add NAME --role admin",
         "✗ database: Readable by others.",
         "    → chmod 600 halext.db",

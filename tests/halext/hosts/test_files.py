@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from halext.errors import DataDirUnusable
+from halext.hosts import files
 from halext.hosts.files import private_dir, write_private
 
 
@@ -51,3 +52,18 @@ def test_a_place_that_can_not_be_written(tmp_path: Path) -> None:
         private_dir(tmp_path / "file" / "data")
     with pytest.raises(DataDirUnusable, match="missing"):
         write_private(tmp_path / "missing" / "key", "x")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/data/halext", "nfs4"), ("/data/with space/x", "cifs"), ("/else", "ext4")]
+)
+def test_the_file_system_of_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, kind: str) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text("/dev/sda / ext4 rw 0 0\nnas:/x /data nfs4 rw 0 0\n//nas/y /data/with\\040space cifs rw 0 0\n")
+    monkeypatch.setattr(files, "MOUNTS", mounts)
+    assert files.filesystem(Path(path)) == kind
+
+
+def test_a_system_that_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(files, "MOUNTS", tmp_path / "none")
+    assert files.filesystem(tmp_path) == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from halext.errors import InvalidSetting
-from halext.runtime.settings import Settings, load
+from halext.runtime.settings import Settings, load, secrets_in_files
 
 
 @pytest.fixture(autouse=True)
@@ -111,3 +111,15 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_which_files_hold_secrets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert secrets_in_files() == []
+    toml = Path("halext.toml")
+    toml.write_text("port = 1\n")
+    assert secrets_in_files() == []
+    toml.write_text('telegram_token = "x"\n')
+    (folder := tmp_path / "secrets").mkdir()
+    (folder / "HALEXT_TOKEN").write_text("x")
+    monkeypatch.setenv("HALEXT_SECRETS_DIR", str(folder))
+    assert secrets_in_files() == [folder / "HALEXT_TOKEN", toml]

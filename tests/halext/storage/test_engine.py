@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from halext.errors import DatabaseUnavailable, DataDirUnusable, HalextError, InvalidSetting, MissingExtra
+from halext.runtime.clock import SystemClock
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
 
@@ -120,3 +121,12 @@ async def test_a_locked_file_becomes_a_retryable_error(tmp_path: Path, monkeypat
     finally:
         await first.close()
         await second.close()
+
+
+async def test_it_says_its_settings_and_its_time(empty_database: Database) -> None:
+    if empty_database.dialect == "sqlite":
+        assert await empty_database.settings("synchronous", "foreign_keys") == {"synchronous": "2", "foreign_keys": "1"}
+        assert await empty_database.now() is None
+    else:
+        assert await empty_database.settings("fsync") == {"fsync": "off"}
+        assert abs((await empty_database.now() or 0) - SystemClock().now()) < 60

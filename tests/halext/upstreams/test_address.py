@@ -14,6 +14,7 @@ from halext.upstreams.address import (
     PUBLIC,
     Rule,
     Scheme,
+    is_home,
     networks,
     only,
     parse_url,
@@ -266,3 +267,21 @@ def test_public_networks_are_those_that_are_not_at_home() -> None:
     assert texts.isdisjoint(str(home) for home in HOME)
     v4 = sum(net.num_addresses for net in PUBLIC if net.version == 4)
     assert v4 == 2**32 - 2**24 - 2**20 - 2**16 - 2**22
+
+
+@pytest.mark.parametrize(
+    ("text", "home"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("192.168.1.0/24", True),
+        ("192.168.0.0/15", False),
+        ("100.64.0.0/10", True),
+        ("fd00::/48", True),
+        ("0.0.0.0/0", False),
+        ("::/0", False),
+        ("203.0.113.7", False),
+    ],
+)
+def test_what_is_at_home(text: str, home: bool) -> None:
+    assert is_home(text) is home

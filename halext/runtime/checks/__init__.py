@@ -1,0 +1,1 @@
+"""What doctor looks at, one noun per file; each has a `look` that finds and changes nothing."""
