@@ -224,7 +224,7 @@ class Worker:
         if size > policy.RESULT_MAX:
             return policy.too_large(size)
         try:
-            await self._insist(lambda: self._store.finish(claim, result))
+            await self._insist(lambda: self._store.finish(claim, result, size))
         except Exception as error:  # noqa: BLE001 - what was handed back can't be kept: the job is not done either
             if not isinstance(error, HalextError):
                 _log.exception("the result of job %d could not be kept", claim.job.id)

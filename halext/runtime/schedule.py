@@ -30,6 +30,7 @@ def start(app: App) -> AsyncIOScheduler:
     # These may overlap too: a platform that hangs until its deadline must not delay what another place is told.
     scheduler.add_job(alerting.tick, "interval", seconds=app.settings.probe_interval_s, id="alerts", max_instances=4)
     scheduler.add_job(app.watch.forget, "interval", seconds=FORGET_S, id="old alerts")
+    scheduler.add_job(app.jobs.forget, "interval", seconds=FORGET_S, id="old jobs")
     scheduler.start()
     return scheduler
 

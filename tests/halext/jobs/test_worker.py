@@ -246,10 +246,10 @@ async def test_cancelled_while_it_ends_it_is_done(scene: Scene, monkeypatch: pyt
     number = await scene.add()
     finish = scene.store.finish
 
-    async def cancel_first(claim: Claim, result: Result) -> bool:
+    async def cancel_first(claim: Claim, result: Result, size: int) -> bool:
         await scene.jobs.cancel(number)
         worker.hear(number)
-        return await finish(claim, result)
+        return await finish(claim, result, size)
 
     monkeypatch.setattr(scene.store, "finish", cancel_first)
     async with scene.working(worker):

@@ -14,16 +14,18 @@ from halext.dialects import reading
 from halext.errors import InvalidInput
 from halext.runtime.operations import OPERATIONS, Operation
 from halext.runtime.shapes_images import ImageJob
-from halext.runtime.verbs import alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel
+from halext.runtime.verbs import alerts, chat, house, images, jobs, keys, links, models, nodes, people, tasks, tunnel
 from halext.types import Json
 from halext_web.routes import Endpoint, Route
-from halext_web.visit import Visit
+from halext_web.visit import JSON_LIMIT, Visit
 
+LARGE = {"/hx/jobs/batch": 16 * 1024 * 1024}
+"""Operations that take more than others do, in bytes: ten thousand questions at once, say."""
 _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel)
+VERBS = (alerts, chat, house, images, jobs, keys, links, models, nodes, people, tasks, tunnel)
 """Importing them is what fills the table."""
 
 
@@ -60,7 +62,7 @@ async def _encoded(result: object) -> bytes:
 
 async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
     """The operation's parameters from path, query and body. Raises `InvalidInput` and `BadRequest`."""
-    body = await visit.body()
+    body = await visit.body(LARGE.get(operation.path, JSON_LIMIT))
     fields: dict[str, Json] = {}
     is_json = operation.method not in {"GET", "DELETE"}
     if not is_json:
