@@ -76,15 +76,15 @@ class JobRow(Base):
     is_repeatable: Mapped[bool] = mapped_column(Boolean)
     worker: Mapped[str | None] = mapped_column(String(WORKER_MAX))
     lease_until: Mapped[float | None] = mapped_column(Double)
-    attempts: Mapped[int] = mapped_column(Integer)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
     """Never goes back: with `worker` it is the number by which a late worker is known."""
     max_attempts: Mapped[int] = mapped_column(Integer)
     result: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     error_code: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[str | None] = mapped_column(Text)
-    progress: Mapped[float] = mapped_column(Double)
-    note: Mapped[str] = mapped_column(String(policy.NOTE_MAX))
-    cancel_requested: Mapped[bool] = mapped_column(Boolean)
+    progress: Mapped[float] = mapped_column(Double, default=0.0)
+    note: Mapped[str] = mapped_column(String(policy.NOTE_MAX), default="")
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[float] = mapped_column(Double)
     started_at: Mapped[float | None] = mapped_column(Double)
     finished_at: Mapped[float | None] = mapped_column(Double)
@@ -135,11 +135,7 @@ class JobStore:
             "run_at": now,
             "expires_at": None if draft.expires_in_s is None else now + draft.expires_in_s,
             "is_repeatable": is_repeatable,
-            "attempts": 0,
             "max_attempts": policy.MAX_ATTEMPTS,
-            "progress": 0.0,
-            "note": "",
-            "cancel_requested": False,
             "created_at": now,
         }
 
@@ -324,14 +320,17 @@ class WorkStore:
         async with self._scope.read() as session:
             return [JobId(found) for found in await session.scalars(select(JobRow.id).where(*asked))]
 
-    async def sweep(self) -> int:
-        """Put jobs of dead workers back into line, or end them, and end those whose time is over; how many."""
+    async def sweep(self, *, everyone: bool = False) -> int:
+        """Put jobs of dead workers back into line, or end them, and end those whose time is over; how many.
+
+        With `everyone`, whoever has a job is dead.
+        """
         gone = case(
             (~JobRow.is_repeatable, str(JobState.INTERRUPTED)),
             (JobRow.attempts >= JobRow.max_attempts, str(JobState.FAILED)),
             else_=QUEUED,
         )
-        is_lost = (JobRow.state == RUNNING, JobRow.lease_until < self._now)
+        is_lost = (JobRow.state == RUNNING, *(() if everyone else (JobRow.lease_until < self._now,)))
         is_late = (JobRow.state == QUEUED, JobRow.expires_at <= self._now)
         late = {**self._end(JobState.EXPIRED), **_told(policy.EXPIRED)}
         async with self._scope.write() as session:

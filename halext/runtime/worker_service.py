@@ -32,6 +32,7 @@ class WorkerService:
             clock=app.clock,
             name=worker_name(),
             slots=slots,
+            is_alone=app.database.dialect == "sqlite",  # the data directory's lock says so
         )
         app.jobs.listen(worker.hear)
         ready(f"{slots} jobs at a time")
