@@ -45,7 +45,7 @@ test: dev  ## run every test (real PostgreSQL, Valkey and llama.cpp come from pa
 soak: dev  ## the same checks for longer: more generated cases, more requests, more kills
 	@TEST_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 1800 tests/contracts tests/journeys \
 		tests/halext/dialects tests/halext/routing tests/halext/nodes tests/halext/gateway tests/halext/alerts \
-		tests/halext/vault tests/bots $(ARGS)
+		tests/halext/jobs tests/halext/vault tests/bots $(ARGS)
 
 lint: dev  ## format check, ruff, mypy --strict, the import contracts
 	@$(BIN)/ruff format --check .

@@ -14,7 +14,24 @@ from typing import Annotated
 import typer
 
 from halext._version import __version__
-from halext.cli import alerts, ask, audit, chat, db, doctor, embed, imagine, key, models, node, task, token, up, user
+from halext.cli import (
+    alerts,
+    ask,
+    audit,
+    chat,
+    db,
+    doctor,
+    embed,
+    imagine,
+    job,
+    key,
+    models,
+    node,
+    task,
+    token,
+    up,
+    user,
+)
 from halext.cli.house import Invocation
 from halext.cli.output import err, one_line, out
 from halext.errors import BadRequest, HalextError, InvalidInput, InvalidSetting
@@ -36,6 +53,7 @@ app.command("imagine", epilog=imagine.EXAMPLES, rich_help_panel=USE)(imagine.ima
 app.command("embed", epilog=embed.EXAMPLES, rich_help_panel=USE)(embed.embed)
 app.command("models", rich_help_panel=USE)(models.models)
 app.add_typer(task.app, name="task", rich_help_panel=USE)
+app.add_typer(job.app, name="job", rich_help_panel=USE)
 app.command("up", epilog=up.EXAMPLES, rich_help_panel=RUN)(up.up)
 app.command("alerts", rich_help_panel=RUN)(alerts.alerts)
 app.command("audit", epilog=audit.EXAMPLES, rich_help_panel=KEEP)(audit.audit)

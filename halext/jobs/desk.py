@@ -12,7 +12,6 @@ from halext.jobs.store import JobStore, WorkStore
 from halext.jobs.types import Draft, Job, JobId, JobState, Kind
 from halext.storage.scope import Scope
 
-PAGE_MAX = 500
 Hear = Callable[[JobId | None], None]
 
 
@@ -56,9 +55,12 @@ class JobDesk:
         after: JobId | None = None,
         limit: int = 100,
     ) -> list[Job]:
-        """The caller's jobs, the newest first, from behind `after` on. Raises `InvalidInput`."""
-        if not 1 <= limit <= PAGE_MAX:
-            raise InvalidInput(f"`limit` is a number from 1 to {PAGE_MAX}.")
+        """The caller's jobs, the newest first, from behind `after` on. Raises `InvalidInput`.
+
+        A page of large jobs holds fewer than `limit`; an empty one is the end.
+        """
+        if not 1 <= limit <= policy.PAGE_MAX:
+            raise InvalidInput(f"`limit` is a number from 1 to {policy.PAGE_MAX}.")
         return await self._of(caller).page(states, name, after, limit)
 
     async def job(self, caller: Caller, job: JobId) -> Job:

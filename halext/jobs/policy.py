@@ -18,7 +18,7 @@ from halext.errors import (
     TooLarge,
     TooManyRequests,
 )
-from halext.jobs.types import Draft, Failure, Job, JobState
+from halext.jobs.types import Draft, Failure, Job, JobId, JobState
 from halext.types import UserId
 
 MAX_ATTEMPTS = 3
@@ -36,6 +36,9 @@ QUEUED_MAX = 20_000
 """Jobs of one person that may wait at the same time."""
 QUEUED_BYTES_MAX = 256 * 1024 * 1024
 """And their payloads together: the disk is everyone's."""
+PAGE_MAX = 500
+PAGE_BYTES = 8 * 1024 * 1024
+"""A page of jobs is read into memory as a whole."""
 NAME_MAX = 100
 KEY_MAX = NAME_MAX + 10
 NOTE_MAX = 200
@@ -97,6 +100,18 @@ def check_room(queued: int, queued_bytes: int, more: int, more_bytes: int) -> No
             "wait until some are done, or cancel some.",
             retry_after_s=LEASE_S,
         )
+
+
+def fitting(sizes: Sequence[tuple[JobId, int]]) -> list[JobId]:
+    """As many of the first ones as fit into a page, and at least one."""
+    found: list[JobId] = []
+    room = PAGE_BYTES
+    for job, size in sizes:
+        room -= size
+        if room < 0 and found:
+            break
+        found.append(job)
+    return found
 
 
 def check_again(job: Job) -> None:

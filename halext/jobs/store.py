@@ -70,21 +70,21 @@ class JobRow(Base):
     priority: Mapped[int] = mapped_column(Integer)
     payload: Mapped[dict[str, Json]] = mapped_column(JSON)
     size: Mapped[int] = mapped_column(Integer)
-    """Bytes of the payload."""
+    """Bytes of the payload, and of the result once there is one."""
     run_at: Mapped[float] = mapped_column(Double)
     expires_at: Mapped[float | None] = mapped_column(Double)
     is_repeatable: Mapped[bool] = mapped_column(Boolean)
     worker: Mapped[str | None] = mapped_column(String(WORKER_MAX))
     lease_until: Mapped[float | None] = mapped_column(Double)
-    attempts: Mapped[int] = mapped_column(Integer)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
     """Never goes back: with `worker` it is the number by which a late worker is known."""
     max_attempts: Mapped[int] = mapped_column(Integer)
     result: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
     error_code: Mapped[str | None] = mapped_column(String(32))
     error: Mapped[str | None] = mapped_column(Text)
-    progress: Mapped[float] = mapped_column(Double)
-    note: Mapped[str] = mapped_column(String(policy.NOTE_MAX))
-    cancel_requested: Mapped[bool] = mapped_column(Boolean)
+    progress: Mapped[float] = mapped_column(Double, default=0.0)
+    note: Mapped[str] = mapped_column(String(policy.NOTE_MAX), default="")
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[float] = mapped_column(Double)
     started_at: Mapped[float | None] = mapped_column(Double)
     finished_at: Mapped[float | None] = mapped_column(Double)
@@ -135,11 +135,7 @@ class JobStore:
             "run_at": now,
             "expires_at": None if draft.expires_in_s is None else now + draft.expires_in_s,
             "is_repeatable": is_repeatable,
-            "attempts": 0,
             "max_attempts": policy.MAX_ATTEMPTS,
-            "progress": 0.0,
-            "note": "",
-            "cancel_requested": False,
             "created_at": now,
         }
 
@@ -175,8 +171,11 @@ class JobStore:
             return _job(row)
 
     async def page(self, states: Collection[JobState], name: str | None, after: JobId | None, limit: int) -> list[Job]:
-        """Jobs in these states (none: all) and of this name, the newest first, from behind `after` on."""
-        found = select(JobRow).where(JobRow.owner_id == self._owner)
+        """Jobs in these states (none: all) and of this name, the newest first, from behind `after` on.
+
+        They are fewer than `limit` where they are large; an empty page is the end.
+        """
+        found = select(JobRow.id, JobRow.size).where(JobRow.owner_id == self._owner)
         if states:
             found = found.where(JobRow.state.in_([str(state) for state in states]))
         if name is not None:
@@ -184,7 +183,10 @@ class JobStore:
         if after is not None:
             found = found.where(JobRow.id < after)
         async with self._scope.read() as session:
-            return [_job(row) for row in await session.scalars(found.order_by(JobRow.id.desc()).limit(limit))]
+            sizes = (await session.execute(found.order_by(JobRow.id.desc()).limit(limit))).all()
+            ids = policy.fitting([(JobId(number), size) for number, size in sizes])
+            rows = await session.scalars(select(JobRow).where(JobRow.id.in_(ids)).order_by(JobRow.id.desc()))
+            return [_job(row) for row in rows]
 
     async def cancel(self, job: JobId | None = None, name: str | None = None) -> list[JobId]:
         """End what waits, and ask workers to end what runs: one job or all of a name; which ones that were."""
@@ -275,15 +277,13 @@ class WorkStore:
             found: bool | None = await session.scalar(kept)
             return found
 
-    async def finish(self, claim: Claim, result: Result) -> bool:
-        """Keep the result and what was handed back with it, both or neither; False where the job is another's now."""
-        values = {
-            **self._end(JobState.DONE),
-            "result": result.value,
-            "progress": 1.0,
-            "error_code": None,
-            "error": None,
-        }
+    async def finish(self, claim: Claim, result: Result, size: int = 0) -> bool:
+        """Keep the result, of so many bytes, and what was handed back with it, both or neither.
+
+        False where the job is another's now.
+        """
+        kept = {"result": result.value, "size": JobRow.size + size, "progress": 1.0}
+        values = {**self._end(JobState.DONE), **kept, "error_code": None, "error": None}
         async with self._scope.write() as session:
             if await session.scalar(_held(claim).values(values).returning(JobRow.id)) is None:
                 return False
@@ -320,14 +320,17 @@ class WorkStore:
         async with self._scope.read() as session:
             return [JobId(found) for found in await session.scalars(select(JobRow.id).where(*asked))]
 
-    async def sweep(self) -> int:
-        """Put jobs of dead workers back into line, or end them, and end those whose time is over; how many."""
+    async def sweep(self, *, everyone: bool = False) -> int:
+        """Put jobs of dead workers back into line, or end them, and end those whose time is over; how many.
+
+        With `everyone`, whoever has a job is dead.
+        """
         gone = case(
             (~JobRow.is_repeatable, str(JobState.INTERRUPTED)),
             (JobRow.attempts >= JobRow.max_attempts, str(JobState.FAILED)),
             else_=QUEUED,
         )
-        is_lost = (JobRow.state == RUNNING, JobRow.lease_until < self._now)
+        is_lost = (JobRow.state == RUNNING, *(() if everyone else (JobRow.lease_until < self._now,)))
         is_late = (JobRow.state == QUEUED, JobRow.expires_at <= self._now)
         late = {**self._end(JobState.EXPIRED), **_told(policy.EXPIRED)}
         async with self._scope.write() as session:

@@ -74,8 +74,12 @@ class Worker:
         name: str,
         slots: int,
         pace: Pace | None = None,
+        is_alone: bool = False,
     ) -> None:
-        """`name` must be this run's own: two workers of one name could not be told apart."""
+        """`name` must be this run's own: two workers of one name could not be told apart.
+
+        Who `is_alone` need not wait for the leases of workers before it to end.
+        """
         self._store = store
         self._kinds = kinds
         self._caller_of = caller_of
@@ -83,6 +87,7 @@ class Worker:
         self._name = name
         self._slots = slots
         self._pace = pace or Pace()
+        self._is_alone = is_alone
         self._runs: dict[asyncio.Task[None], _Run] = {}
         self._wake = asyncio.Event()
         self._sweep_at = 0.0
@@ -115,7 +120,8 @@ class Worker:
         """Take as much as there is room for."""
         now = self._clock.monotonic()
         if now >= self._sweep_at:
-            await self._store.sweep()
+            await self._store.sweep(everyone=self._is_alone)
+            self._is_alone = False  # from now on there is this one
             self._sweep_at = now + self._pace.lease_s / 4
         if self._runs:
             for job in await self._store.to_cancel(self._name):
@@ -224,7 +230,7 @@ class Worker:
         if size > policy.RESULT_MAX:
             return policy.too_large(size)
         try:
-            await self._insist(lambda: self._store.finish(claim, result))
+            await self._insist(lambda: self._store.finish(claim, result, size))
         except Exception as error:  # noqa: BLE001 - what was handed back can't be kept: the job is not done either
             if not isinstance(error, HalextError):
                 _log.exception("the result of job %d could not be kept", claim.job.id)

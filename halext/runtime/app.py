@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.gateway.dispatch import Gateway
     from halext.hosts.lock import DataDirLock
     from halext.images.studio import Studio
+    from halext.jobs.desk import JobDesk
     from halext.nodes.prober import Prober
     from halext.nodes.registry import Registry
     from halext.runtime.alerting import Webhooks
@@ -72,6 +73,7 @@ class App(Fleet):
     arrivals: Callable[[str], ArrivalStore]
     """What came from a platform and was dealt with, by the bot's name."""
     desk: Desk
+    jobs: JobDesk
     roster: TunnelStore
     tunnels: Tunnels
     lock: DataDirLock

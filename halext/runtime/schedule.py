@@ -33,6 +33,7 @@ def start(app: App) -> AsyncIOScheduler:
     scheduler.add_job(app.watch.forget, "interval", seconds=FORGET_S, id="old alerts")
     scheduler.add_job(app.audit.tick, "interval", seconds=AUDIT_S, id="audit log")
     scheduler.add_job(app.audit.clear, "interval", [app.settings.audit_days], seconds=FORGET_S, id="old audit log")
+    scheduler.add_job(app.jobs.forget, "interval", seconds=FORGET_S, id="old jobs")
     scheduler.start()
     return scheduler
 

@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(
         default=120.0, gt=0, le=3600, description="Seconds after which a waiting request gives up."
     )
+    job_slots: int = Field(
+        default=2,
+        ge=0,
+        le=64,
+        description="Jobs in the background that this process works on at the same time; 0: none.",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important line that is written."

@@ -48,7 +48,8 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
         scheduler = schedule.start(app)
         stack.push_async_callback(schedule.stop, app, scheduler)
         await _first_look(app, model)
-        await app.answers.recover(app.people.caller_of)
+        if [part.name for part in services] != ["worker"]:  # answers belong to a door's process; theirs may be alive
+            await app.answers.recover(app.people.caller_of)
         await app.audit.write("house.start", HOUSE, version=__version__)
         stack.push_async_callback(written, "the audit log", partial(app.audit.write, "house.stop", HOUSE), app.clock)
         await _serve(app, services, say)

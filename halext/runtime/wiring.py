@@ -26,6 +26,7 @@ from halext.alerts.types import Notifier, Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
 from halext.chat.arrivals.store import ArrivalStore
+from halext.chat.later import KIND, Later
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
@@ -33,6 +34,8 @@ from halext.errors import DatabaseUnavailable
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
+from halext.jobs.desk import JobDesk
+from halext.jobs.types import Kind
 from halext.nodes.prober import Prober
 from halext.nodes.registry import Registry
 from halext.nodes.store import NodeStore
@@ -141,6 +144,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             showings=partial(ShowingStore, scope),
             arrivals=partial(ArrivalStore, scope),
             desk=Desk(scope, gateway, clock),
+            jobs=JobDesk(scope, {KIND: Kind(Later(gateway))}),
             roster=roster,
             tunnels=tunnels,
             lock=lock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from tests.web.conftest import MODEL, House, OpenHouse
 
 MIA = {"name": "Mia", "password": "battery staple"}
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
-ROUTES = {
+ROUTES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": {"prompt": "hi"},
     "/v1/embeddings": {"input": "hi"},

@@ -38,8 +38,8 @@ class WatchedStore(WorkStore):
         super().__init__(scope)
         self._note = note
 
-    async def finish(self, claim: Claim, result: Result) -> bool:
-        is_kept = await super().finish(claim, result)
+    async def finish(self, claim: Claim, result: Result, size: int = 0) -> bool:
+        is_kept = await super().finish(claim, result, size)
         if not is_kept:
             self._note("late", claim.job)
         return is_kept

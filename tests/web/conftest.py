@@ -28,12 +28,15 @@ from halext.alerts.types import Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
 from halext.chat.arrivals.store import ArrivalStore
+from halext.chat.later import KIND, Later
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
 from halext.gateway.dispatch import Gateway, Options
 from halext.images.studio import Studio
+from halext.jobs.desk import JobDesk
+from halext.jobs.types import Kind as JobKind
 from halext.messages import ChatChunk, Done, EmbedReply, EmbedRequest, TextRequest, Timings, Usage
 from halext.nodes.registry import Registry
 from halext.nodes.types import Node
@@ -227,6 +230,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         showings=partial(ShowingStore, scope),
         arrivals=partial(ArrivalStore, scope),
         desk=Desk(scope, gateway, clock),
+        jobs=JobDesk(scope, {KIND: JobKind(Later(gateway))}),
         studio=Studio(
             registry=registry,
             painters={},

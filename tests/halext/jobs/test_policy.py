@@ -97,6 +97,13 @@ def test_room() -> None:
         policy.check_room(0, 1, 1, policy.QUEUED_BYTES_MAX)
 
 
+def test_a_page_is_no_larger_than_memory_allows() -> None:
+    sizes = [(JobId(number), policy.PAGE_BYTES // 2) for number in range(5)]
+    assert policy.fitting(sizes) == [0, 1]
+    assert policy.fitting([(JobId(7), policy.PAGE_BYTES * 2), *sizes]) == [7]
+    assert policy.fitting([]) == []
+
+
 @pytest.mark.parametrize("state", list(JobState))
 def test_what_can_be_tried_again(state: JobState) -> None:
     if state in policy.AGAIN:

@@ -42,7 +42,7 @@ class Scene:
     async def caller_of(self, user: UserId) -> Caller | None:
         return self.known.get(user)
 
-    def worker(self, do: Do, *, slots: int = 2, pace: Pace = QUICK, name: str = "w1") -> Worker:
+    def worker(self, do: Do, *, slots: int = 2, pace: Pace = QUICK, is_alone: bool = False) -> Worker:
         async def handle(job: Job, caller: Caller, progress: Progress, /) -> Result:
             self.calls.append(job)
             self.began.set()
@@ -54,7 +54,14 @@ class Scene:
 
         kinds = {"echo": Kind(handle), "once": Kind(handle, is_repeatable=False)}
         return Worker(
-            self.store, kinds, caller_of=self.caller_of, clock=SystemClock(), name=name, slots=slots, pace=pace
+            self.store,
+            kinds,
+            caller_of=self.caller_of,
+            clock=SystemClock(),
+            name="w1",
+            slots=slots,
+            pace=pace,
+            is_alone=is_alone,
         )
 
     @asynccontextmanager
@@ -246,10 +253,10 @@ async def test_cancelled_while_it_ends_it_is_done(scene: Scene, monkeypatch: pyt
     number = await scene.add()
     finish = scene.store.finish
 
-    async def cancel_first(claim: Claim, result: Result) -> bool:
+    async def cancel_first(claim: Claim, result: Result, size: int) -> bool:
         await scene.jobs.cancel(number)
         worker.hear(number)
-        return await finish(claim, result)
+        return await finish(claim, result, size)
 
     monkeypatch.setattr(scene.store, "finish", cancel_first)
     async with scene.working(worker):
@@ -348,6 +355,16 @@ async def test_what_a_dead_worker_had_is_done_by_another(scene: Scene, let_pass:
     async with scene.working(scene.worker(echo)):
         job = await scene.until(number, JobState.DONE)
     assert job.attempts == 2
+
+
+async def test_who_is_alone_knows_that_the_others_are_dead(scene: Scene) -> None:
+    number = await scene.add()
+    assert await scene.store.claim("the dead one", ["echo"], 60) is not None
+    async with scene.working(scene.worker(echo, pace=Pace(poll_s=0.02), is_alone=True)):
+        await scene.until(number, JobState.DONE)
+        mine = await scene.add()
+        job = await scene.until(mine, JobState.DONE)
+    assert job.attempts == 1
 
 
 async def test_a_result_that_can_not_be_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from halext.accounts.types import LOCAL, Role
-from halext.runtime.log import QUIET, redact
+from halext.runtime.log import QUIET
+from halext.runtime.redaction import redact
 
 if TYPE_CHECKING:
     from tests.web.conftest import House, OpenHouse

@@ -21,6 +21,7 @@ from halext.runtime.verbs import (
     house,
     images,
     invites,
+    jobs,
     keys,
     links,
     models,
@@ -33,8 +34,10 @@ from halext.runtime.verbs import (
 )
 from halext.types import Json
 from halext_web.routes import Endpoint, Route
-from halext_web.visit import Visit
+from halext_web.visit import JSON_LIMIT, Visit
 
+LARGE = {"/hx/jobs/batch": 16 * 1024 * 1024}
+"""Operations that take more than others do, in bytes: ten thousand questions at once, say."""
 _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 INTEGER_MAX = 2**63 - 1
 """What a database can store as a whole number."""
@@ -42,7 +45,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 VERBS = (
-    *(alerts, audit, chat, house, images, invites, keys, links, models, nodes, people, quotas, sessions, tasks),
+    *(alerts, audit, chat, house, images, invites, jobs, keys, links, models, nodes, people, quotas, sessions, tasks),
     tunnel,
 )
 """Importing them is what fills the table."""
@@ -81,7 +84,7 @@ async def _encoded(result: object) -> bytes:
 
 async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
     """The operation's parameters from path, query and body. Raises `InvalidInput` and `BadRequest`."""
-    body = await visit.body()
+    body = await visit.body(LARGE.get(operation.path, JSON_LIMIT))
     fields: dict[str, Json] = {}
     is_json = operation.method not in {"GET", "DELETE"}
     if not is_json:
