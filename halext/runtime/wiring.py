@@ -38,8 +38,8 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
-from halext.runtime.redaction import redact
-from halext.runtime.settings import Settings
+from halext.runtime.redaction import redact, remember
+from halext.runtime.settings import Settings, secrets_of
 from halext.runtime.studio import open_studio
 from halext.storage import schema
 from halext.storage.engine import Database, open_database
@@ -87,11 +87,13 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
+        for secret in secrets_of(settings):
+            remember(secret)
         private_dir(settings.data_dir)
         lock = stack.enter_context(DataDirLock(settings.data_dir))
         database = await _database(settings, stack)
         scope = Scope(database)
-        vault = Vault(SecretStore(scope), _cipher(settings), clock)
+        vault = Vault(SecretStore(scope), _cipher(settings), clock, remember)
         cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
         stack.push_async_callback(cluster.close)
         audit = _audit(scope, clock, stack)
@@ -267,7 +269,10 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
 
 
 def _cipher(settings: Settings) -> Cipher:
-    return Cipher(masterkey.load(settings))
+    keys = masterkey.load(settings)
+    for key in keys:
+        remember(key)
+    return Cipher(keys)
 
 
 def run_file(data_dir: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from halext.errors import InvalidInput, UnknownSecret, VaultError, WrongKey
 from halext.types import Clock, SecretRef
@@ -17,7 +17,11 @@ REF_MAX = 255
 class Vault:
     """Keeps secrets and hands them out to whoever was given the vault; never in a list, a log or an error."""
 
-    def __init__(self, store: SecretStore, cipher: Cipher, clock: Clock) -> None:
+    def __init__(
+        self, store: SecretStore, cipher: Cipher, clock: Clock, hear: Callable[[str], None] | None = None
+    ) -> None:
+        """`hear` is told every secret that is set or revealed, so that it can be kept out of the log."""
+        self._hear = hear
         self._store = store
         self._cipher = cipher
         self._clock = clock
@@ -29,6 +33,7 @@ class Vault:
         """Keep a secret, in place of the one of this name if there is one. Raises `InvalidInput`."""
         if not 1 <= len(ref) <= REF_MAX or not ref.isprintable():
             raise InvalidInput(f"A secret's name has 1 to {REF_MAX} printable characters")
+        self._tell(value)
         await self._store.put(ref, self._seal(ref, value), self._clock.now())
 
     async def reveal(self, ref: SecretRef) -> str:
@@ -36,7 +41,9 @@ class Vault:
         sealed = await self._store.get(ref)
         if sealed is None:
             raise UnknownSecret(f"There is no secret “{ref}”; `halext key list` shows all")
-        return self._cipher.open(ref, sealed.text)
+        secret = self._cipher.open(ref, sealed.text)
+        self._tell(secret)
+        return secret
 
     async def set_headers(self, ref: SecretRef, headers: Mapping[str, str]) -> None:
         """Keep the secret request headers of an endpoint."""
@@ -50,6 +57,8 @@ class Vault:
             headers = None  # its text is the secret, so the cause is left out
         if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
             raise VaultError(f"The secret “{ref}” holds no request headers; enter them again")
+        for value in headers.values():
+            self._tell(value)
         return headers
 
     async def list(self) -> tuple[SecretInfo, ...]:
@@ -99,6 +108,10 @@ class Vault:
             except WrongKey:
                 refs.append(info.ref)
         return tuple(refs)
+
+    def _tell(self, secret: str) -> None:
+        if self._hear is not None:
+            self._hear(secret)
 
     def _seal(self, ref: SecretRef, value: str) -> Sealed:
         return Sealed(self._cipher.seal(ref, value), self._cipher.key_id)

@@ -73,13 +73,13 @@ class Frame:
             await self._inner(scope, receive, outlet)
         except ClientDisconnect:
             log.debug("request %s: the client has left", visit.id)
+            return
         except HalextError as error:
             await self._fail(visit, error, receive, outlet)
         except Exception:
             log.exception("request %s failed", visit.id)
             await self._fail(visit, Internal(), receive, outlet)
-        finally:
-            log.debug("request %s: %s %s %s", visit.id, scope["method"], outlet.route, outlet.status)
+        log.debug("request %s: %s %s %s", visit.id, scope["method"], outlet.route, outlet.status)
 
     async def _fail(self, visit: Visit, error: HalextError, receive: Receive, outlet: _Outlet) -> None:
         if outlet.status is not None:
