@@ -7,12 +7,13 @@ import logging
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from halext.runtime import log
 from halext.runtime.alerting import Alerting
 from halext.runtime.app import App
 
 SAVE_RATES_S = 60.0
 FORGET_S = 21_600.0
-AUDIT_S = 20.0
+COUNTS_S = 20.0
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +32,8 @@ def start(app: App) -> AsyncIOScheduler:
     # These may overlap too: a platform that hangs until its deadline must not delay what another place is told.
     scheduler.add_job(alerting.tick, "interval", seconds=app.settings.probe_interval_s, id="alerts", max_instances=4)
     scheduler.add_job(app.watch.forget, "interval", seconds=FORGET_S, id="old alerts")
-    scheduler.add_job(app.audit.tick, "interval", seconds=AUDIT_S, id="audit log")
+    scheduler.add_job(app.audit.tick, "interval", seconds=COUNTS_S, id="audit log")
+    scheduler.add_job(lambda: log.tell_counts(app.clock.now()), "interval", seconds=COUNTS_S, id="log counts")
     scheduler.add_job(app.audit.clear, "interval", [app.settings.audit_days], seconds=FORGET_S, id="old audit log")
     scheduler.add_job(app.jobs.forget, "interval", seconds=FORGET_S, id="old jobs")
     scheduler.start()

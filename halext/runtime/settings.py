@@ -9,9 +9,11 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -194,6 +196,16 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
         raise InvalidSetting(_sentence(error)) from None
     except (tomllib.TOMLDecodeError, OSError) as error:
         raise InvalidSetting(f"{config_file()} can't be read: {error}.") from None
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Every secret among the settings, and the passwords of URLs by themselves too."""
+    values = (getattr(settings, name) for name in Settings.model_fields)
+    found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    for url in [each for each in found if "://" in each]:
+        with suppress(ValueError):  # whoever opens it says that it is none
+            found.append(unquote(urlsplit(url).password or ""))
+    return found
 
 
 def config_file() -> Path | None:

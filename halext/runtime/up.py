@@ -16,6 +16,7 @@ from halext.errors import HalextError, MissingExtra
 from halext.hosts.llama import BuiltinModel
 from halext.runtime import builtin, schedule, service
 from halext.runtime.app import App
+from halext.runtime.redaction import remember
 from halext.runtime.settings import Settings
 from halext.runtime.wiring import open_app, written
 
@@ -44,6 +45,7 @@ async def run_up(settings: Settings, parts: Sequence[str], say: Say) -> None:
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings))
         app.local_token = secrets.token_urlsafe(32)
+        remember(app.local_token)
         model = await builtin.provide(app, say)
         scheduler = schedule.start(app)
         stack.push_async_callback(schedule.stop, app, scheduler)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from halext.accounts.audit.types import HOUSE, Audit
 from halext.errors import InvalidSetting
 from halext.runtime import masterkey
+from halext.runtime.redaction import remember
 from halext.runtime.settings import Settings
 from halext.storage.scope import Scope
 from halext.types import Clock, SecretRef, UserId
@@ -24,15 +26,15 @@ async def open_vault(settings: Settings, scope: Scope, clock: Clock, audit: Audi
 
     Raises `InvalidSetting` for a master key that is none.
     """
-    cipher = Cipher(await asyncio.to_thread(masterkey.load, settings))
+    cipher = _cipher(await asyncio.to_thread(masterkey.load, settings))
 
     async def reload() -> Cipher | None:
         try:
-            return Cipher(await asyncio.to_thread(masterkey.read, settings))
+            return _cipher(await asyncio.to_thread(masterkey.read, settings))
         except InvalidSetting:
             return None
 
-    vault = Vault(SecretStore(scope), cipher, clock, reload=reload, audit=Uses(audit))
+    vault = Vault(SecretStore(scope), cipher, clock, reload=reload, audit=Uses(audit), hear=remember)
     if lost := await vault.check():
         names = ", ".join(info.title for info in lost)
         advice = (
@@ -40,6 +42,12 @@ async def open_vault(settings: Settings, scope: Scope, clock: Clock, audit: Audi
         )
         _log.warning("the master key does not open %s: %s", names, advice)
     return vault
+
+
+def _cipher(keys: Sequence[str]) -> Cipher:
+    for key in keys:
+        remember(key)  # so that the log never shows it
+    return Cipher(keys)
 
 
 class Uses:

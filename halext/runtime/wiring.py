@@ -45,8 +45,8 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
-from halext.runtime.redaction import redact
-from halext.runtime.settings import Settings
+from halext.runtime.redaction import redact, remember
+from halext.runtime.settings import Settings, secrets_of
 from halext.runtime.studio import open_studio
 from halext.runtime.vaulting import open_vault
 from halext.storage import schema
@@ -95,6 +95,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
+        for secret in secrets_of(settings):
+            remember(secret)
         private_dir(settings.data_dir)
         lock = stack.enter_context(DataDirLock(settings.data_dir))
         database = await _database(settings, stack)

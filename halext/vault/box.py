@@ -25,7 +25,8 @@ class Vault:
     """Keeps secrets and hands them out to whoever was given the vault; never in a list, a log or an error.
 
     `owner` is a person's number, or None for the house. Another process may have made a new master key: a row that
-    names an unknown one makes the vault look again with `reload`.
+    names an unknown one makes the vault look again with `reload`. `hear` is told every secret that is set or revealed,
+    so that it can be kept out of the log.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class Vault:
         *,
         reload: Reload | None = None,
         audit: Audit | None = None,
+        hear: Callable[[str], None] = lambda _secret: None,
     ) -> None:
+        self._hear = hear
         self._store = store
         self._cipher = cipher
         self._clock = clock
@@ -53,6 +56,7 @@ class Vault:
     async def set(self, ref: SecretRef, value: str, *, owner: UserId | None = None) -> None:
         """Keep a secret, in place of the owner's one of this name if there is one. Raises `InvalidInput`."""
         policy.check(ref, value)
+        self._hear(value)
         label = Label(ref, owner, policy.kind_of(ref, owner))
         await self._store.put(label, self._cipher.seal(label, value), self._clock.now())
 
@@ -66,6 +70,7 @@ class Vault:
         if kept is None:
             raise _unknown(ref)
         value = (await self._cipher_for(kept.sealed)).open(kept.info.label, kept.sealed)
+        self._hear(value)
         await self._note(kept.info.label, by, purpose)
         return value
 
@@ -81,6 +86,8 @@ class Vault:
             headers = None  # its text is the secret, so the cause is left out
         if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
             raise VaultError(f"The secret “{ref}” holds no request headers; enter them again")
+        for value in headers.values():
+            self._hear(value)
         return headers
 
     async def list(self, owner: UserId | None = None) -> tuple[SecretInfo, ...]:

@@ -76,6 +76,7 @@ class Frame:
             await self._inner(scope, receive, outlet)
         except ClientDisconnect:
             log.debug("request %s: the client has left", visit.id)
+            return
         except HalextError as error:
             await self._fail(visit, error, receive, outlet)
         except Exception:
@@ -83,7 +84,7 @@ class Frame:
             await self._fail(visit, Internal(), receive, outlet)
         finally:
             visit.release()
-            log.debug("request %s: %s %s %s", visit.id, scope["method"], outlet.route, outlet.status)
+        log.debug("request %s: %s %s %s", visit.id, scope["method"], outlet.route, outlet.status)
 
     def _admit(self, scope: Scope, visit: Visit) -> None:
         manners.check(scope)
