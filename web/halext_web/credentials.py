@@ -91,6 +91,16 @@ def check_origin(headers: Headers, public_url: str | None, *, required: bool) ->
         raise Forbidden("This request comes from another site, so it was not carried out.")
 
 
+def check_use(headers: Headers) -> None:
+    """Raise `Forbidden` when another site's page loads something of ours as a part of itself, or reads a stream.
+
+    Following a link to us is fine.
+    """
+    is_foreign = headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+    if is_foreign and headers.get("sec-fetch-mode") != "navigate":
+        raise Forbidden("Another site's page asks for this with your sign-in, so it is not told.")
+
+
 def check_type(headers: Headers) -> None:
     """Raise `Forbidden` for a body of a kind that browsers send to other sites and that no page of ours sends."""
     if headers.get("content-type", "").partition(";")[0].strip().lower() not in WRITTEN:
@@ -120,8 +130,10 @@ class Doorkeeper:
         """
         credential = find(headers, query)
         is_ambient = credential is None or credential.kind != "bearer"
+        is_cookie = credential is not None and credential.kind == "cookie"
+        if is_cookie:
+            check_use(headers)
         if method not in SAFE_METHODS and is_ambient:
-            is_cookie = credential is not None and credential.kind == "cookie"
             check_origin(headers, self._app.settings.public_url, required=is_cookie)
             check_type(headers)
         if credential is None:

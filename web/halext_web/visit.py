@@ -73,6 +73,8 @@ class Visit:
             if int(declared) > limit:
                 raise self._too_large(limit)
             self.bodies.check(self.holder, int(declared))
+        else:
+            limit = min(limit, JSON_LIMIT)  # who sends more than that can say how much
         try:
             async with asyncio.timeout(BODY_S) as patience:
                 return await self._read(limit, patience)
@@ -85,23 +87,21 @@ class Visit:
         self.held = 0
 
     async def _read(self, limit: int, patience: asyncio.Timeout) -> bytes:
-        parts: list[bytes] = []
-        size, is_more = 0, True
+        read, is_more = bytearray(), True  # one piece of memory, which the system gets back as a whole
         while is_more:
             async with asyncio.timeout(BODY_GAP_S):
                 message = await self.request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             part = message.get("body", b"")
-            size += len(part)
-            if size > limit:
+            if len(read) + len(part) > limit:
                 raise self._too_large(limit)
             self.bodies.take(self.holder, len(part))
             self.held += len(part)
-            parts.append(part)
+            read += part
             patience.reschedule((patience.when() or 0.0) + len(part) / BODY_RATE)
             is_more = message.get("more_body", False)
-        return b"".join(parts)
+        return bytes(read)
 
     def _too_large(self, limit: int) -> TooLarge:
         return TooLarge(f"The request is larger than this address takes ({limit // 1024:,} KB).")

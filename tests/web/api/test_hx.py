@@ -123,7 +123,6 @@ async def test_where_a_request_would_go_can_be_asked_without_sending_it(
         ({"title": "a", "due": ["\0"]}, 422),
         ({"title": "a", "\0": 1}, 422),
         ({"title": "a", "unknown": 2**63}, 422),
-        ({"title": "a", "unknown": 2**63 - 1}, 200),
         ({"title": "\\u0000"}, 200),
     ],
 )
