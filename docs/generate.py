@@ -14,7 +14,8 @@ import typer.main
 from pydantic_core import PydanticUndefined
 
 from halext import errors
-from halext.accounts.types import Permission
+from halext.accounts.policy import PERMISSIONS
+from halext.accounts.types import Permission, Role
 from halext.cli.main import app
 from halext.commands.load import load
 from halext.commands.types import Option
@@ -22,6 +23,7 @@ from halext.commands.words import usage
 from halext.runtime import verbs
 from halext.runtime.operations import OPERATIONS
 from halext.runtime.settings import PREFIX, Settings
+from halext_web.app import all_routes
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; change the code and run it again. -->"
@@ -219,7 +221,37 @@ def _plain(text: str) -> str:
     return re.sub(r" *\[default: \(?([^)\]]*)\)?\]", r" Default: \1.", text).strip()
 
 
+WHO = {
+    right: ", ".join(f"{role}s" for role in (Role.GUEST, Role.MEMBER, Role.ADMIN) if right in PERMISSIONS[role])
+    for right in Permission
+} | {Permission.PUBLIC: "anyone"}
+"""Right → who has it."""
+
+
+def access() -> str:
+    """Every route and command with its right, so that a change of rights is seen."""
+    lines = [
+        "# Who may do what",
+        NOTE,
+        "",
+        "Every route and every command in chats declares one right; a route without one stops the start. Whoever has",
+        "it reaches what is their own and what is everybody's. What belongs to somebody else is as if it were not",
+        "there, for administrators too; only tokens can be ended by whoever manages people. An API token that is",
+        "limited to some rights has no others, whatever its owner has. `tests/access` asks each of these for all,",
+        "with every credential and with ids that are one's own, another's, missing or broken, on both databases.",
+        "",
+        "| route | right | who |",
+        "|---|---|---|",
+    ]
+    table = sorted((route.path, method, route.permission) for route in all_routes() for method in route.methods)
+    lines += [f"| `{method} {path}` | {right} | {WHO[right]} |" for path, method, right in table]
+    lines += ["", "| command in chats | right | who |", "|---|---|---|"]
+    lines += [f"| `/{entry.name}` | {entry.permission} | {WHO[entry.permission]} |" for entry in load().all()]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "access.md": access,
     "settings.md": settings,
     "errors.md": error_table,
     "operations.md": operations,

@@ -13,10 +13,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from halext.errors import DatabaseUnavailable, DataDirUnusable, InvalidSetting, MissingExtra
+from halext.errors import DatabaseUnavailable, DataDirUnusable, InvalidInput, InvalidSetting, MissingExtra
 
 BUSY_TIMEOUT_S = 5.0
 """How long a writer waits for another one before it gives up with `DatabaseUnavailable`."""
+UNFIT = "A value here can't be kept: a number is too large, or a text has a character that no database takes."
 
 Dialect = Literal["sqlite", "postgresql"]
 _DRIVERS = {
@@ -104,18 +105,29 @@ def open_database(url: str) -> Database:
 def translated() -> Iterator[None]:
     """Turns what the drivers raise when the database is away, locked, full or damaged into `DatabaseUnavailable`.
 
-    A broken constraint or a mistake in a statement passes as it is: the store that made it knows what it means.
+    A broken constraint or a mistake in a statement passes as it is: the store that made it knows what it means. A
+    value that no column can hold, such as a number of thirty digits, is what somebody sent: `InvalidInput`.
     """
     try:
         yield
+    except OverflowError as error:  # from sqlite3 itself, which SQLAlchemy does not wrap
+        raise InvalidInput(UNFIT) from error
     except (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError):
         raise
     # DBAPIError and all of its other kinds: cut off midway, asyncpg may raise any of them, even an InternalError.
     except (OSError, exc.TimeoutError, exc.DBAPIError) as error:
+        if _is_about_a_value(error):
+            raise InvalidInput(UNFIT) from error
         # The plain kind is what sqlite3 raises for a file that it can not read.
         message = "The database file is damaged, or is none; restore a copy of it"
         is_damaged = type(error) is exc.DatabaseError
         raise DatabaseUnavailable(message if is_damaged else None, retry_after_s=BUSY_TIMEOUT_S) from error
+
+
+def _is_about_a_value(error: Exception) -> bool:
+    """Whether PostgreSQL, or its driver already, can't take a value; SQLAlchemy calls that just an error."""
+    cause = getattr(getattr(error, "orig", None), "__cause__", None)
+    return any(kind.__name__ == "DataError" for kind in type(cause).__mro__)
 
 
 def _parse(url: str) -> URL:

@@ -97,7 +97,7 @@ class TaskStore:
     async def _row(self, session: AsyncSession, task: TaskId) -> TaskRow:
         row = await session.scalar(select(TaskRow).where(TaskRow.id == task, TaskRow.owner_id == self._owner))
         if row is None:
-            raise NotFound(f"There is no task {task}; `halext task list` shows yours.")
+            raise NotFound("There is no such task; `halext task list` shows yours.")
         return row
 
 

@@ -20,7 +20,8 @@ _CAPABILITIES: Mapping[str, Capability] = {
     "thinking": "thinking",
     "insert": "insert",
 }
-_NAMES: Mapping[Capability, str] = {ours: theirs for theirs, ours in _CAPABILITIES.items()}
+_NAMES: Mapping[Capability, str] = {ours: theirs for theirs, ours in _CAPABILITIES.items()} | {"image": "image"}
+"""Models that paint are written too; none is read, since what paints for us speaks another dialect."""
 
 _FOREVER = "2318-01-01T00:00:00Z"
 _UNKNOWN_TIME = "1970-01-01T00:00:00Z"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from halext.errors import DatabaseUnavailable
+from halext.errors import DatabaseUnavailable, InvalidInput
 from halext.storage.engine import Database, open_database
 from halext.storage.scope import Scope
 
@@ -129,3 +129,22 @@ async def test_a_broken_constraint_is_the_stores_affair(scope: Scope) -> None:
     await _insert(scope, "a")
     with pytest.raises(IntegrityError):
         await _insert(scope, "a")
+
+
+async def user_where(scope: Scope, condition: str, value: object) -> None:
+    async with scope.read() as session:
+        await session.execute(text(f"SELECT 1 FROM users WHERE {condition} = :value").bindparams(value=value))
+
+
+@pytest.mark.parametrize("value", [10**30, -(10**30)])
+async def test_a_number_that_no_column_holds_is_wrong_input_and_no_outage(scope: Scope, value: int) -> None:
+    with pytest.raises(InvalidInput, match="too large"):
+        await user_where(scope, "id", value)
+
+
+async def test_a_text_that_no_column_holds_is_wrong_input_and_no_outage(database: Database, scope: Scope) -> None:
+    if database.dialect == "sqlite":  # takes it, and finds nobody
+        await user_where(scope, "name", "a\0b")
+        return
+    with pytest.raises(InvalidInput):
+        await user_where(scope, "name", "a\0b")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from halext.accounts.types import Permission
 from halext.chat.types import Conversation, ConversationId, Turn, TurnId
 from halext.errors import HalextError, NotFound
+from halext.runtime.acting import may
 from halext.runtime.shapes import ModelRow, Nothing
 from halext.runtime.verbs.models import list_models
 from halext_web import forms, markdown
@@ -104,8 +105,10 @@ async def _page(
     error: HalextError | None = None,
 ) -> Response:
     current, turns, earlier = await _turns(visit, number)
-    rows = await node_rows(visit)
-    models = await _choices(visit)
+    # A credential may be limited to what is its owner's; then there is nothing to choose from.
+    sees_nodes = may(visit.caller, Permission.USE)
+    rows = await node_rows(visit) if sees_nodes else []
+    models = await _choices(visit) if sees_nodes else []
     said = [turn for turn in turns if turn.role == "assistant"]
     context: dict[str, Any] = {
         "nodes": rows,

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from halext.dialects.ollama import listing
 from halext.errors import BadAnswer
-from halext.types import ModelName
+from halext.types import Capability, ModelName
 from halext.upstream import ModelDetails, ModelInfo, RunningModel
 
 TAG: dict[str, Any] = {
@@ -60,6 +61,13 @@ def test_older_versions_say_less() -> None:
 @pytest.mark.parametrize("mark", ["remote_host", "remote_model"])
 def test_models_of_the_cloud_are_left_out(mark: str) -> None:
     assert listing.parse_tags(encoded({**TAG, mark: "elsewhere"}, TAG)) == (INFO,)
+
+
+@pytest.mark.parametrize("capability", get_args(Capability))
+def test_every_model_can_be_listed(capability: Capability) -> None:
+    """Also one that paints: a node with Stable Diffusion must not break the list for everybody."""
+    (written,) = json.loads(listing.tags_body([replace(INFO, capabilities=frozenset({capability}))]))["models"]
+    assert len(written["capabilities"]) == 1
 
 
 def test_ps() -> None:

@@ -1,0 +1,57 @@
+"""Every route and every command, for everybody, with every kind of id, on both databases.
+
+The cells are not written down: they come from the table of routes, the table of operations and the registry of
+commands, and what must become of each is computed by `rights.expected` from the declared right and from whose the named
+thing is. A refused request must have the right status, must leave every row as it is, must reach no node, and for what
+is another's must be the same answer, byte for byte, as for what is not there.
+
+When something is new, this test says what it misses, and it is one line each:
+
+- a route that names something: how to make one, in `kinds.KINDS`; `numbered` for people's things with a number, `named`
+  for the house's with a name, `reach=` for the right that makes others' reachable;
+- a route with code of its own: its smallest body or form, in `bodies.BODIES`; an operation's is made from its schema,
+  with `OVERRIDES` where that is not enough;
+- a command's option: what it holds, or what it names, in `commands.WORDS` or `commands.NAMES`;
+- a right: whose it is, in `rights.ROLES`; a role or a kind of person: in `cells.subjects` and `house.ROLES`;
+- a kind of credential: how it is shown, in `House.headers`, and who has one, in `cells.subjects`;
+- a column or table that may change whatever happens, such as the time of last use: in `house.UNWATCHED`.
+
+A route that refuses everybody stands with its reason in `bodies.CLOSED`. There are no other exceptions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from halext.storage.engine import Database
+
+from . import commands, walk
+from .cells import SCOPE_SETS, cells, entries
+from .house import opened
+from .rights import Whose
+
+
+@pytest.mark.timeout(300)  # some five thousand requests
+async def test_everybody_gets_what_is_theirs_and_nothing_else(database: Database, tmp_path: Path) -> None:
+    wrong: list[str] = []
+    routes, sayings = entries(), commands.entries()
+    async with opened(database, tmp_path, SCOPE_SETS) as house:
+        await walk.furnish(house, {entry.key for entry in (*routes, *sayings) if entry.key})
+        for entry in routes:
+            wrong += await walk.refused(house, entry)
+        for said in sayings:
+            wrong += await commands.refused(house, said)
+        for entry in routes:
+            wrong += await walk.done(house, entry)
+        for said in sayings:
+            wrong += await commands.done(house, said)
+    assert not wrong, "\n".join([*wrong[:40], f"{len(wrong)} in all"])
+
+
+def test_the_matrix_is_as_large_as_it_should_be() -> None:
+    every = [cell for entry in entries() for cell in cells(entry)]
+    assert len(every) > 4_000
+    assert {cell.whose for cell in every} == set(Whose)
+    assert len({str(cell.subject) for cell in every}) > 25
