@@ -14,7 +14,23 @@ from typing import Annotated
 import typer
 
 from halext._version import __version__
-from halext.cli import alerts, ask, chat, db, doctor, embed, imagine, key, models, node, task, token, up, user
+from halext.cli import (
+    alerts,
+    ask,
+    chat,
+    db,
+    doctor,
+    embed,
+    imagine,
+    key,
+    models,
+    node,
+    task,
+    token,
+    up,
+    user,
+    workspace,
+)
 from halext.cli.house import Invocation
 from halext.cli.output import err, one_line, out
 from halext.errors import BadRequest, HalextError, InvalidInput, InvalidSetting
@@ -39,7 +55,14 @@ app.add_typer(task.app, name="task", rich_help_panel=USE)
 app.command("up", epilog=up.EXAMPLES, rich_help_panel=RUN)(up.up)
 app.command("alerts", rich_help_panel=RUN)(alerts.alerts)
 app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
-for name, group in (("node", node), ("user", user), ("token", token), ("key", key), ("db", db)):
+for name, group in (
+    ("node", node),
+    ("user", user),
+    ("workspace", workspace),
+    ("token", token),
+    ("key", key),
+    ("db", db),
+):
     app.add_typer(group.app, name=name, rich_help_panel=KEEP)
 
 

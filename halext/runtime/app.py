@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.accounts.ledger import UsageLedger
     from halext.accounts.links.desk import Links
     from halext.accounts.people import People
+    from halext.accounts.workspaces.desk import Workspaces
     from halext.alerts.types import Notifier
     from halext.alerts.watch import Watch
     from halext.chat.answers import Answers
@@ -58,6 +59,7 @@ class App(Fleet):
     vault: Vault
     people: People
     links: Links
+    workspaces: Workspaces
     ledger: UsageLedger
     answers: Answers
     places: Places

@@ -16,6 +16,7 @@ from halext.accounts.links.desk import Links
 from halext.accounts.passwords import Passwords
 from halext.accounts.people import People
 from halext.accounts.store import UsageStore
+from halext.accounts.workspaces.desk import Workspaces
 from halext.alerts.types import Notifier, Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
@@ -93,8 +94,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         stack.push_async_callback(cluster.close)
         people = People(scope, passwords=Passwords(), counters=cluster, clock=clock)
         stack.push_async_callback(people.flush)
-        ledger = UsageLedger(UsageStore(scope), clock)
-        stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
+        ledger = _ledger(scope, clock, stack)
         tunnels = await _tunnels(roster := TunnelStore(scope))
         door = _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
@@ -120,7 +120,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             people=people,
             links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
-            answers=Answers(scope, gateway, clock, background.spawn),
+            answers=(answers := Answers(scope, gateway, clock, background.spawn)),
+            workspaces=Workspaces(scope, clock, answers.look_again),
             places=Places(scope),
             showings=partial(ShowingStore, scope),
             arrivals=partial(ArrivalStore, scope),
@@ -146,6 +147,12 @@ async def written(what: str, write: Callable[[], Awaitable[None]], clock: Clock)
         else:
             return
     logging.getLogger(__name__).error("the last of %s could not be written: the database is away", what)
+
+
+def _ledger(scope: Scope, clock: Clock, stack: AsyncExitStack) -> UsageLedger:
+    ledger = UsageLedger(UsageStore(scope), clock)
+    stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
+    return ledger
 
 
 async def _background(people: People, ledger: UsageLedger, stack: AsyncExitStack) -> Background:

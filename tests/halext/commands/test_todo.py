@@ -64,7 +64,7 @@ async def test_a_tasks_life(chat: Chat) -> None:
         ("task done", "Its number, as the list shows it is missing"),
         ("task done x", "“x” is no number"),
         ("task done 99999999999999999999", "is no number"),
-        ("task done 2147483647", "There is no task 2147483647"),
+        ("task done 2147483647", "There is no such task"),
         ("task suggest", "There is no text"),
     ],
 )
@@ -76,7 +76,7 @@ async def test_others_tasks_are_not_there(chat: Chat) -> None:
     await chat.text(chat.mia, "task add Secret")
     assert (await chat.text(chat.ada, "task list")).markdown == "Nothing is open."
     for verb in ("done", "drop", "accept"):  # as a button says it in the presser's own name
-        assert "There is no task 1" in await chat.refusal(chat.ada, f"task {verb} 1")
+        assert "There is no such task" in await chat.refusal(chat.ada, f"task {verb} 1")
     assert "1: Secret" in (await chat.text(chat.mia, "task list")).markdown
 
 

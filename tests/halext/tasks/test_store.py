@@ -39,10 +39,10 @@ async def test_others_tasks_are_not_there(scope: Scope) -> None:
     for attempt in (bob.move(task.id, TaskState.DONE, 1.0), bob.edit(task.id, Draft("mine"))):
         with pytest.raises(NotFound) as foreign:
             await attempt
-        assert foreign.value.message == f"There is no task {task.id}; `halext task list` shows yours."
+        assert foreign.value.message == "There is no such task; `halext task list` shows yours."
     with pytest.raises(NotFound) as missing:
         await bob.move(TaskId(999), TaskState.DONE, 1.0)
-    assert missing.value.message == "There is no task 999; `halext task list` shows yours."
+    assert missing.value.message == "There is no such task; `halext task list` shows yours."
     assert await ann.all(OPEN) == [task]
 
 

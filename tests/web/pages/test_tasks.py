@@ -32,7 +32,7 @@ async def test_a_tasks_life(member: httpx.AsyncClient) -> None:
         ({"do": "add", "title": " "}, 422, "needs a title"),
         ({"do": "add", "title": "x", "priority": "now"}, 422, "no priority"),
         ({"do": "done", "id": "x"}, 422, "number"),
-        ({"do": "done", "id": "999999"}, 404, "no task 999999"),
+        ({"do": "done", "id": "999999"}, 404, "no such task"),
         ({"do": "explode"}, 422, "button"),
         ({"title": "x"}, 422, "do"),
         ({"do": "suggest", "text": " "}, 422, "no text"),

@@ -14,8 +14,22 @@ from halext.dialects import reading
 from halext.errors import InvalidInput
 from halext.runtime.operations import OPERATIONS, Operation
 from halext.runtime.shapes_images import ImageJob
-from halext.runtime.verbs import alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel
+from halext.runtime.verbs import (
+    alerts,
+    chat,
+    house,
+    images,
+    keys,
+    links,
+    models,
+    nodes,
+    people,
+    tasks,
+    tunnel,
+    workspaces,
+)
 from halext.types import Json
+from halext_web.ids import number
 from halext_web.routes import Endpoint, Route
 from halext_web.visit import Visit
 
@@ -23,7 +37,7 @@ _FIELD = re.compile(r"\{(\w+)(?::\w+)?\}")
 _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
-VERBS = (alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel)
+VERBS = (alerts, chat, house, images, keys, links, models, nodes, people, tasks, tunnel, workspaces)
 """Importing them is what fills the table."""
 
 
@@ -67,14 +81,21 @@ async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
         fields = _query(visit, operation)
     elif body:
         fields = reading.from_client(_OBJECT, body)
-    in_path: dict[str, str] = dict(visit.request.path_params)
+    in_path = _path(visit, operation)
     if twice := in_path.keys() & fields.keys():
         raise InvalidInput(f"`{min(twice)}` stands in the address already; leave it out here.")
     try:
-        # Addresses hold texts only, so numbers may come as texts there; in JSON they may not.
-        return msgspec.convert(fields | in_path, operation.params, strict=is_json and not in_path)
+        # Queries hold texts only, so numbers may come as texts there; in JSON they may not.
+        return msgspec.convert(fields | in_path, operation.params, strict=is_json)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"The request has a field that can't be used: {error}.") from error
+
+
+def _path(visit: Visit, operation: Operation[Any, Any]) -> dict[str, Json]:
+    """Each value of the address; one that should be a number and is none becomes the number of nothing."""
+    numbers = {field.name for field in msgspec.structs.fields(operation.params) if field.type is int}
+    found: dict[str, str] = dict(visit.request.path_params)
+    return {name: number(value) if name in numbers else value for name, value in found.items()}
 
 
 def _query(visit: Visit, operation: Operation[Any, Any]) -> dict[str, Json]:
