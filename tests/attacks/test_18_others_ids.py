@@ -20,7 +20,7 @@ from halext.accounts.links.types import ChatAccount
 from halext.accounts.types import LOCAL, Caller, Role
 from halext.accounts.workspaces.types import WorkspaceRole
 from halext.chat.types import ConversationId, TurnId
-from halext.gateway.records import Record
+from halext.gateway.types import Record
 from halext.images.shelf import Entry
 from halext.images.types import Job
 from halext.pictures import Recipe

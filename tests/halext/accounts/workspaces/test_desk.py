@@ -28,8 +28,8 @@ async def town(scope: Scope) -> Town:
     people, looked = PeopleStore(scope), list[int]()
     roles = {"Ann": Role.MEMBER, "Ben": Role.MEMBER, "Gus": Role.GUEST, "Ada": Role.ADMIN}
     users = [await people.add(name, role, None, 0.0) for name, role in roles.items()]
-    callers = [Caller(user.name, user.role, "session", user.id) for user in users]
-    made = Town(Workspaces(scope, ManualClock(), lambda: looked.append(1)), *callers, looked=looked)
+    ann, ben, gus, ada = [Caller(user.name, user.role, "session", user.id) for user in users]
+    made = Town(Workspaces(scope, ManualClock(), lambda: looked.append(1)), ann, ben, gus, ada, looked)
     await made.desk.create(made.ann, " Family ")
     return made
 
