@@ -24,7 +24,7 @@ from halext.gateway.types import Record
 from halext.images.shelf import Entry
 from halext.images.types import Job
 from halext.pictures import Recipe
-from halext.tasks.types import Draft
+from halext.tasks.types import Draft, TaskId
 from halext.types import ModelName, RequestId
 from tests.web.conftest import MODEL, PATIENCE_S, House
 
@@ -145,7 +145,7 @@ async def furnish(town: Town, ann: Caller) -> None:
         things["conversation"], things["turn"] = await ask(town)
         things["task"] = str((await app.desk.add(ann, Draft("call"))).id)
     await app.answers.share(ann, ConversationId(int(town.shared["conversation"])), WORKSPACE)
-    await app.desk.share(ann, int(town.shared["task"]), WORKSPACE)  # type: ignore[arg-type]  # a TaskId
+    await app.desk.share(ann, TaskId(int(town.shared["task"])), WORKSPACE)
     await app.workspaces.create(ann, "diary")
     await app.links.claim(ChatAccount("discord", "77"), (await app.links.code(ann)).text)
     request = next(iter(app.gateway.records._records))  # the first of hers
