@@ -8,6 +8,7 @@ HalextError
 │   ├── UnknownModel
 │   ├── UnknownNode
 │   ├── NotFound
+│   ├── UnknownWorkspace
 │   ├── MethodNotAllowed
 │   └── NotOffered
 ├── AccessError
@@ -67,8 +68,7 @@ class HalextError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
-        first_line = (type(self).__doc__ or self.code).strip().splitlines()[0]
-        self.message = message or first_line
+        self.message = message or (type(self).__doc__ or self.code).strip().splitlines()[0]
         self.retry_after_s = retry_after_s
         super().__init__(self.message)
 
@@ -118,6 +118,13 @@ class NotFound(UsageError):
     """There is nothing here under this name."""
 
     code = "not_found"
+    status = 404
+
+
+class UnknownWorkspace(UsageError):
+    """You are in no workspace of this name; `halext workspace list` shows yours."""
+
+    code = "unknown_workspace"
     status = 404
 
 

@@ -94,7 +94,7 @@ class UsageRow(Base):
     """What one request used. Rows are only ever added; they outlive whom they name."""
 
     __tablename__ = "usage"
-    __table_args__ = (Index(None, "owner_id", "started_at"),)
+    __table_args__ = (Index(None, "owner_id", "started_at"), Index(None, "workspace_id", "started_at"))
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     request_id: Mapped[str] = mapped_column(String(64), unique=True)
     owner_id: Mapped[int | None] = mapped_column(Integer)
@@ -108,6 +108,7 @@ class UsageRow(Base):
     prompt_tokens: Mapped[int] = mapped_column(Integer)
     completion_tokens: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[str] = mapped_column(String(16))
+    workspace_id: Mapped[int | None] = mapped_column(Integer)
 
 
 class PeopleStore:
@@ -374,4 +375,5 @@ def _usage(entry: UsageEntry) -> dict[str, object]:
         "prompt_tokens": min(max(entry.prompt_tokens, 0), _INTEGER_MAX),
         "completion_tokens": min(max(entry.completion_tokens, 0), _INTEGER_MAX),
         "outcome": entry.outcome,
+        "workspace_id": entry.caller.workspace,
     }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from halext.accounts.types import Caller
+from halext.accounts.workspaces.types import Access
 from halext.chat import policy
 from halext.chat.store import AnswerLog, ChatStore
 from halext.chat.types import Asked, Conversation, ConversationId, Event, Outcome, Question, Turn, TurnId, TurnState
-from halext.errors import HalextError, Internal, Interrupted, InvalidInput
+from halext.errors import Forbidden, HalextError, Internal, Interrupted, InvalidInput, NotFound
 from halext.gateway.dispatch import Gateway
 from halext.gateway.story import why
 from halext.gateway.types import Ask
@@ -21,6 +22,8 @@ from halext.types import Clock, ModelName, UserId
 
 QUIET_S = 15.0
 """After so long without news the tail is told once more, so that connections which carry it stay open."""
+LOOK_S = 1.0
+"""How long a reader whose access ended in another process may read on; in this process it ends at once."""
 CLOSED = "halext was stopped in the middle of it."
 Spawn = Callable[[Coroutine[object, object, None], str], None]
 CallerOf = Callable[[UserId], Coroutine[object, object, Caller | None]]
@@ -65,7 +68,7 @@ class _Live:
         changed.set()
 
 
-async def _events(live: _Live, after: int) -> AsyncIterator[Event]:
+async def _events(live: _Live, after: int) -> AsyncGenerator[Event, None]:
     """Always the newest there is: who reads slowly sees fewer tails, and every block once."""
     seen = after
     while True:
@@ -83,6 +86,26 @@ async def _events(live: _Live, after: int) -> AsyncIterator[Event]:
         yield Event("done", turn=live.ended)
 
 
+class _Reader:
+    """Someone who follows an answer, and whether they still may: the owner always, others as long as it is shared."""
+
+    def __init__(self, store: ChatStore, turn: TurnId, clock: Clock) -> None:
+        self._store, self._turn, self._clock = store, turn, clock
+        self._generation, self._until = -1, 0.0
+
+    async def may_read(self, generation: int) -> bool:
+        """Asks the database when something has changed since, and else once in `LOOK_S`."""
+        now = self._clock.monotonic()
+        if generation == self._generation and now < self._until:
+            return True
+        try:
+            await self._store.turn(self._turn)
+        except NotFound:
+            return False
+        self._generation, self._until = generation, now + LOOK_S
+        return True
+
+
 class Answers:
     """Asks models in the name of people, and lets them follow. Callers without an account have no conversations."""
 
@@ -94,6 +117,8 @@ class Answers:
         self._clock = clock
         self._spawn = spawn
         self._live: dict[TurnId, _Live] = {}
+        self._generation = 0
+        """Of who may read what; it grows with each change that may end someone's access."""
 
     async def ask(
         self,
@@ -129,7 +154,7 @@ class Answers:
         return await self.ask(caller, policy.CONTINUE, conversation=turn.conversation)
 
     async def conversations(self, caller: Caller) -> list[Conversation]:
-        """The caller's conversations, the latest first."""
+        """The caller's conversations, and those shared with them, the latest first."""
         return await self._of(caller).conversations()
 
     async def read(self, caller: Caller, conversation: ConversationId) -> tuple[Conversation, list[Turn]]:
@@ -137,11 +162,27 @@ class Answers:
         return await self._of(caller).read(conversation)
 
     async def turn(self, caller: Caller, turn: TurnId) -> Turn:
-        """One turn of the caller's. Raises `NotFound`."""
+        """One turn that the caller may read. Raises `NotFound`."""
         return await self._of(caller).turn(turn)
 
+    async def share(self, caller: Caller, conversation: ConversationId, workspace: str | None) -> Conversation:
+        """Share a conversation of the caller's in this workspace; None ends that, for those who follow it too.
+
+        Raises `NotFound`, `UnknownWorkspace`, and `Forbidden` for those who may read only, here or there.
+        """
+        shared = await self._of(caller).share(conversation, workspace)
+        self.look_again()
+        return shared
+
+    def look_again(self) -> None:
+        """Ask again, for everyone who follows an answer, whether they still may: call it when access may have ended."""
+        self._generation += 1
+        for live in self._live.values():
+            live.tell()
+
     async def forget(self, caller: Caller, conversation: ConversationId) -> None:
-        """Stop what runs in a conversation, and delete it. Raises `NotFound`."""
+        """Stop what runs in a conversation, and delete it. Raises `NotFound`, and `Forbidden` for another's."""
+        await self._of(caller).conversation(conversation, Access.OWN)
         _, turns = await self.read(caller, conversation)
         for turn in turns:
             if turn.id in self._live:
@@ -151,37 +192,46 @@ class Answers:
     async def follow(self, caller: Caller, answer: TurnId, after: int = 0) -> AsyncGenerator[Event, None]:
         """An answer from block `after` on, up to its end; any number of readers, none of whom slows it down.
 
-        Raises `NotFound` before the first event.
+        For those with whom it is not shared any more it ends at once, without its last event. Raises `NotFound`
+        before the first one.
         """
-        turn = await self._of(caller).turn(answer)
+        store = self._of(caller)
+        turn = await store.turn(answer)
         live = self._live.get(answer)
         if live is None:
-            ended = turn if turn.outcome.state is not TurnState.RUNNING else await self._of(caller).turn(answer)
+            ended = turn if turn.outcome.state is not TurnState.RUNNING else await store.turn(answer)
             yield Event("whole", ended.outcome.text)
             yield Event("done", turn=ended)
             return
-        async for event in _events(live, after):
-            yield event
+        reader = None if live.asked.conversation.owner_id == caller.user_id else _Reader(store, answer, self._clock)
+        async with aclosing(_events(live, after)) as events:
+            async for event in events:
+                if reader is not None and not await reader.may_read(self._generation):
+                    return
+                yield event
 
     async def progress(self, caller: Caller, answer: TurnId, seen: int, wait_s: float) -> tuple[str, Turn]:
         """The text so far, as soon as it has more than `seen` characters or the answer has ended; else after `wait_s`.
 
         The turn says whether it has ended. Raises `NotFound`.
         """
-        turn = await self._of(caller).turn(answer)
+        store = self._of(caller)
+        turn = await store.turn(answer)
         live = self._live.get(answer)
         if live is None:
-            ended = turn if turn.outcome.state is not TurnState.RUNNING else await self._of(caller).turn(answer)
+            ended = turn if turn.outcome.state is not TurnState.RUNNING else await store.turn(answer)
             return ended.outcome.text, ended
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 while live.size <= seen and not live.is_over:
                     await live.changed.wait()
+        if live.asked.conversation.owner_id != caller.user_id:
+            await store.turn(answer)  # it may have been taken away from them meanwhile
         return live.text, live.ended or turn
 
     async def stop(self, caller: Caller, answer: TurnId) -> Turn:
-        """End an answer; its text so far is kept. Ended ones stay as they are. Raises `NotFound`."""
-        turn = await self._of(caller).turn(answer)
+        """End an answer; its text so far is kept. Ended ones stay as they are. Raises `NotFound`, `Forbidden`."""
+        turn = await self._of(caller).turn(answer, Access.WRITE)
         live = self._live.get(answer)
         if live is None:
             return turn
@@ -193,12 +243,19 @@ class Answers:
     async def recover(self, caller_of: CallerOf) -> None:
         """After a crash: answers that nobody had seen a word of run again by themselves, the others are interrupted."""
         for left in await self._log.unfinished():
-            caller = await caller_of(left.owner)
-            if caller is not None and not left.shown:
+            caller = await caller_of(left.person)
+            if caller is not None and not left.shown and await self._may_ask(caller, left.asked):
                 self._begin(left.asked, caller)
             else:
                 lost = Outcome(TurnState.INTERRUPTED, left.shown, error=CLOSED)
                 await self._log.finish(left.asked.answer.id, lost)
+
+    async def _may_ask(self, caller: Caller, asked: Asked) -> bool:
+        try:
+            await self._of(caller).conversation(asked.conversation.id, Access.WRITE)
+        except (Forbidden, NotFound):  # it is not shared with them any more
+            return False
+        return True
 
     # --- one answer ---
 

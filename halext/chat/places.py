@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from halext.accounts.types import Caller
 from halext.chat import policy
+from halext.chat.openings.store import OpeningStore
 from halext.chat.store import ChatStore
 from halext.chat.types import Conversation, ConversationId
+from halext.errors import NotFound
 from halext.storage.scope import Scope
 
 
@@ -21,11 +23,19 @@ class Places:
 
     async def current(self, caller: Caller, place: str) -> Conversation | None:
         """What is open there; None when the next question begins a conversation."""
-        return await self._of(caller).at(policy.place(place))
+        opened = await self._of(caller).at(policy.place(place))
+        if opened is None:
+            return None
+        try:
+            return await ChatStore(self._scope, policy.owner(caller)).conversation(opened)
+        except NotFound:  # it was another's, and is not shared with the caller any more
+            return None
 
     async def open(self, caller: Caller, place: str, conversation: ConversationId) -> None:
         """Go on with this conversation there. Raises `NotFound`."""
-        await self._of(caller).open(policy.place(place), conversation)
+        name = policy.place(place)
+        opened = await ChatStore(self._scope, policy.owner(caller)).conversation(conversation)
+        await self._of(caller).open(name, opened.id)
 
     async def leave(self, caller: Caller, place: str) -> None:
         """The next question there begins a conversation."""
@@ -39,5 +49,5 @@ class Places:
         """Want this model there from the next question on; "" for none. Raises `InvalidInput`."""
         await self._of(caller).want_model(policy.place(place), policy.model(model))
 
-    def _of(self, caller: Caller) -> ChatStore:
-        return ChatStore(self._scope, policy.owner(caller))
+    def _of(self, caller: Caller) -> OpeningStore:
+        return OpeningStore(self._scope, policy.owner(caller))

@@ -1,21 +1,37 @@
-"""The tables of conversations, opened for their owner."""
+"""The tables of conversations, opened for one person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, CheckConstraint, Double, ForeignKey, Index, Integer, String, Text, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    column,
+    delete,
+    select,
+    table,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
+from halext.accounts.workspaces.store import Reach
+from halext.accounts.workspaces.types import ALONE, Access, Sharing
 from halext.chat import policy
 from halext.chat.types import Asked, Conversation, ConversationId, Outcome, Question, Turn, TurnId, TurnState
 from halext.errors import Conflict, NotFound
 from halext.storage.base import Base
 from halext.storage.scope import Scope
 from halext.types import UserId
+
+_USERS = table("users", column("id", Integer), column("name", String))
 
 SHOWN_MAX = 200
 """Conversations in a list, the latest ones."""
@@ -35,6 +51,7 @@ class ConversationRow(Base):
     system: Mapped[str] = mapped_column(Text)
     created_at: Mapped[float] = mapped_column(Double)
     updated_at: Mapped[float] = mapped_column(Double)
+    workspace_id: Mapped[int | None] = mapped_column(ForeignKey("workspaces.id", ondelete="SET NULL"), index=True)
 
 
 class TurnRow(Base):
@@ -61,6 +78,7 @@ class TurnRow(Base):
     first_token_s: Mapped[float | None] = mapped_column(Double)
     why: Mapped[list[str]] = mapped_column(JSON)
     created_at: Mapped[float] = mapped_column(Double)
+    author_id: Mapped[int | None] = mapped_column(Integer)
 
 
 class BlockRow(Base):
@@ -81,40 +99,27 @@ class PictureRow(Base):
     base64: Mapped[str] = mapped_column(Text)
 
 
-class PlaceRow(Base):
-    """The conversation that one person has open in one chat place."""
-
-    __tablename__ = "chat_places"
-    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    place: Mapped[str] = mapped_column(String(policy.PLACE_MAX), primary_key=True)
-    conversation: Mapped[int] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
-
-
-class PlaceModelRow(Base):
-    """The model that one person wants in one chat place."""
-
-    __tablename__ = "chat_models"
-    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    place: Mapped[str] = mapped_column(String(policy.PLACE_MAX), primary_key=True)
-    model: Mapped[str] = mapped_column(String(policy.MODEL_MAX))
-
-
 @dataclass(frozen=True, slots=True)
 class Unfinished:
     """An answer that ran when halext ended."""
 
-    owner: UserId
+    person: UserId
+    """Who had it written."""
     asked: Asked
     shown: str
     """What its readers had been given already."""
 
 
 class ChatStore:
-    """One person's conversations. Those of others are not there, and by their id a `NotFound` like any other."""
+    """The conversations that one person reaches: their own, and those shared with them.
 
-    def __init__(self, scope: Scope, owner: UserId) -> None:
+    All others are not there, and by their id a `NotFound` like any other. `Forbidden` for more than the person may.
+    """
+
+    def __init__(self, scope: Scope, person: UserId) -> None:
         self._scope = scope
-        self._owner = owner
+        self._person = person
+        self._reach = Reach(ConversationRow, ConversationRow.owner_id, ConversationRow.workspace_id, person)
 
     async def ask(self, conversation: ConversationId | None, question: Question, now: float) -> Asked:
         """Put a question on the record and begin its answer, in one transaction; without a conversation, a new one.
@@ -122,18 +127,19 @@ class ChatStore:
         Raises `NotFound`, and `Conflict` while the conversation's last answer still runs.
         """
         async with self._scope.write() as session:
-            row = (
-                await self._begun(session, question, now)
+            row, sharing = (
+                (await self._begun(session, question, now), ALONE)
                 if conversation is None
-                else await self._row(session, conversation, lock=True)
+                else await self._row(session, conversation, Access.WRITE, lock=True)
             )
             before = policy.path(await _turns(session, row.id, busy=False))
-            asked = _new_turn(row, before[-1].id if before else None, "user", now)
+            asked = _new_turn(row, before[-1].id if before else None, "user", now, self._person)
             asked.state, asked.text = str(TurnState.DONE), question.text
             session.add(asked)
             await session.flush()  # so that the question's id comes before the answer's
             session.add_all(PictureRow(turn=asked.id, seq=i, base64=data) for i, data in enumerate(question.pictures))
-            return await _begin(session, row, (*before, _turn(asked)), question.model, now)
+            path = (*before, _turn(asked))
+            return await self._begin(session, row, sharing, path, question.model, now)
 
     async def again(self, answer: TurnId, model: str, now: float) -> Asked:
         """Begin another answer to the same question; the first stays on the record, off the path.
@@ -142,85 +148,55 @@ class ChatStore:
         """
         async with self._scope.write() as session:
             old = await self._turn_row(session, answer)
-            row = await self._row(session, ConversationId(old.conversation), lock=True)
+            row, sharing = await self._row(session, ConversationId(old.conversation), Access.WRITE, lock=True)
             path = policy.path(await _turns(session, row.id, busy=False), TurnId(old.parent or 0))
             if not path or old.role != "assistant":
                 raise NotFound("There is no such answer.")
-            return await _begin(session, row, path, model, now)
+            return await self._begin(session, row, sharing, path, model, now)
 
     async def conversations(self) -> list[Conversation]:
         """All of them, the latest first."""
-        statement = (
-            select(ConversationRow)
-            .where(ConversationRow.owner_id == self._owner)
-            .order_by(ConversationRow.updated_at.desc(), ConversationRow.id.desc())
-            .limit(SHOWN_MAX)
-        )
+        latest = (ConversationRow.updated_at.desc(), ConversationRow.id.desc())
         async with self._scope.read() as session:
-            return [_conversation(row) for row in await session.scalars(statement)]
+            found = await self._reach.all(session, self._reach.select().order_by(*latest).limit(SHOWN_MAX))
+            return [_conversation(row, sharing) for row, sharing in found]
+
+    async def conversation(self, conversation: ConversationId, needs: Access = Access.READ) -> Conversation:
+        """One of them. Raises `NotFound`."""
+        async with self._scope.read() as session:
+            return _conversation(*await self._row(session, conversation, needs))
 
     async def read(self, conversation: ConversationId) -> tuple[Conversation, list[Turn]]:
         """One of them with the turns that lead to its latest one. Raises `NotFound`."""
         async with self._scope.read() as session:
-            row = await self._row(session, conversation)
-            return _conversation(row), list(policy.path(await _turns(session, row.id)))
+            row, sharing = await self._row(session, conversation)
+            return _conversation(row, sharing), list(policy.path(await _turns(session, row.id)))
 
-    async def turn(self, turn: TurnId) -> Turn:
+    async def turn(self, turn: TurnId, needs: Access = Access.READ) -> Turn:
         """One turn. Raises `NotFound`."""
         async with self._scope.read() as session:
-            return _turn(await self._turn_row(session, turn))
+            return _turn(await self._turn_row(session, turn, needs))
+
+    async def share(self, conversation: ConversationId, workspace: str | None) -> Conversation:
+        """Share a conversation of one's own in a workspace of this name, and in no other; None for in none.
+
+        Raises `NotFound`, `UnknownWorkspace`, and `Forbidden` for viewers of the workspace.
+        """
+        async with self._scope.write() as session:
+            row, _ = await self._row(session, conversation, Access.OWN, lock=True)
+            row.workspace_id = None if workspace is None else await self._reach.shareable(session, workspace)
+            await session.flush()
+            return _conversation(*await self._row(session, conversation))
 
     async def forget(self, conversation: ConversationId) -> None:
         """Delete a conversation with all its turns. Raises `NotFound`."""
         async with self._scope.write() as session:
-            await session.delete(await self._row(session, conversation))
-
-    async def at(self, place: str) -> Conversation | None:
-        """The conversation that is open in a chat place."""
-        statement = (
-            select(ConversationRow)
-            .join(PlaceRow, PlaceRow.conversation == ConversationRow.id)
-            .where(PlaceRow.owner_id == self._owner, PlaceRow.place == place)
-        )
-        async with self._scope.read() as session:
-            row = await session.scalar(statement)
-            return None if row is None else _conversation(row)
-
-    async def open(self, place: str, conversation: ConversationId) -> None:
-        """Open a conversation in a chat place, instead of the one before. Raises `NotFound`."""
-        insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
-        async with self._scope.write() as session:
-            row = await self._row(session, conversation)
-            statement = insert(PlaceRow).values(owner_id=self._owner, place=place, conversation=row.id)
-            await session.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["owner_id", "place"], set_={"conversation": conversation}
-                )
-            )
-
-    async def model(self, place: str) -> str:
-        """The model that is wanted there; "" for none."""
-        async with self._scope.read() as session:
-            row = await session.get(PlaceModelRow, (self._owner, place))
-            return "" if row is None else row.model
-
-    async def want_model(self, place: str, model: str) -> None:
-        """Want this model there from now on; "" for none."""
-        insert = (postgresql if self._scope.dialect == "postgresql" else sqlite).insert
-        statement = insert(PlaceModelRow).values(owner_id=self._owner, place=place, model=model)
-        async with self._scope.write() as session:
-            await session.execute(
-                statement.on_conflict_do_update(index_elements=["owner_id", "place"], set_={"model": model})
-            )
-
-    async def leave(self, place: str) -> None:
-        """Open no conversation there; the next question begins one."""
-        async with self._scope.write() as session:
-            await session.execute(delete(PlaceRow).where(PlaceRow.owner_id == self._owner, PlaceRow.place == place))
+            row, _ = await self._row(session, conversation, Access.OWN)
+            await session.delete(row)
 
     async def _begun(self, session: AsyncSession, question: Question, now: float) -> ConversationRow:
         row = ConversationRow(
-            owner_id=self._owner,
+            owner_id=self._person,
             title=policy.title(question.text),
             model="",
             system=question.system,
@@ -231,25 +207,35 @@ class ChatStore:
         await session.flush()
         return row
 
-    async def _row(self, session: AsyncSession, conversation: ConversationId, *, lock: bool = False) -> ConversationRow:
-        statement = select(ConversationRow).where(
-            ConversationRow.id == conversation, ConversationRow.owner_id == self._owner
-        )
-        # Two questions at once: PostgreSQL lets the second one see the first; SQLite has one writer anyway.
-        row = await session.scalar(statement.with_for_update() if lock else statement)
-        if row is None:
-            raise NotFound("There is no such conversation.")
-        return row
+    async def _begin(
+        self,
+        session: AsyncSession,
+        row: ConversationRow,
+        sharing: Sharing,
+        path: tuple[Turn, ...],
+        model: str,
+        now: float,
+    ) -> Asked:
+        row.model, row.updated_at = model or row.model, now
+        answer = _new_turn(row, path[-1].id, "assistant", now, self._person)
+        session.add(answer)
+        await session.flush()
+        return Asked(_conversation(row, sharing), path, _turn(answer), await _pictures(session, path))
 
-    async def _turn_row(self, session: AsyncSession, turn: TurnId) -> TurnRow:
-        row = await session.scalar(
-            select(TurnRow)
-            .join(ConversationRow, ConversationRow.id == TurnRow.conversation)
-            .where(TurnRow.id == turn, ConversationRow.owner_id == self._owner)
-        )
-        if row is None:
+    async def _row(
+        self, session: AsyncSession, conversation: ConversationId, needs: Access = Access.READ, *, lock: bool = False
+    ) -> tuple[ConversationRow, Sharing]:
+        # Two questions at once: PostgreSQL lets the second one see the first; SQLite has one writer anyway.
+        found = await self._reach.one(session, ConversationRow.id == conversation, needs, lock=lock)
+        if found is None:
+            raise NotFound("There is no such conversation.")
+        return found
+
+    async def _turn_row(self, session: AsyncSession, turn: TurnId, needs: Access = Access.READ) -> TurnRow:
+        its = select(TurnRow.conversation).where(TurnRow.id == turn).scalar_subquery()
+        if await self._reach.one(session, ConversationRow.id == its, needs) is None:
             raise NotFound("There is no such answer.")
-        return row
+        return await session.get_one(TurnRow, turn)
 
 
 class AnswerLog:
@@ -287,14 +273,20 @@ class AnswerLog:
     async def _unfinished(self, session: AsyncSession, row: TurnRow, conversation: ConversationRow) -> Unfinished:
         blocks = await session.scalars(select(BlockRow.text).where(BlockRow.turn == row.id).order_by(BlockRow.seq))
         path = policy.path(await _turns(session, conversation.id), TurnId(row.parent or 0))
-        asked = Asked(_conversation(conversation), path, _turn(row), await _pictures(session, path))
-        return Unfinished(UserId(conversation.owner_id), asked, "".join(blocks))
+        asked = Asked(_conversation(conversation, ALONE), path, _turn(row), await _pictures(session, path))
+        return Unfinished(UserId(row.author_id or conversation.owner_id), asked, "".join(blocks))
 
 
 async def _turns(session: AsyncSession, conversation: int, *, busy: bool = True) -> list[Turn]:
     """The latest turns in order. Raises `Conflict` while an answer runs, unless the conversation may be `busy`."""
-    statement = select(TurnRow).where(TurnRow.conversation == conversation).order_by(TurnRow.id.desc()).limit(TURNS_MAX)
-    turns = [_turn(row) for row in await session.scalars(statement)]
+    statement = (
+        select(TurnRow, _USERS.c.name)
+        .outerjoin(_USERS, _USERS.c.id == TurnRow.author_id)
+        .where(TurnRow.conversation == conversation)
+        .order_by(TurnRow.id.desc())
+        .limit(TURNS_MAX)
+    )
+    turns = [_turn(row, name or "") for row, name in await session.execute(statement)]
     if not busy and turns and turns[0].outcome.state is TurnState.RUNNING:
         raise Conflict("The last answer is still being written; wait for it or stop it.")
     return turns[::-1]
@@ -312,15 +304,9 @@ async def _pictures(session: AsyncSession, path: Sequence[Turn]) -> dict[TurnId,
     return found
 
 
-async def _begin(session: AsyncSession, row: ConversationRow, path: tuple[Turn, ...], model: str, now: float) -> Asked:
-    row.model, row.updated_at = model or row.model, now
-    answer = _new_turn(row, path[-1].id, "assistant", now)
-    session.add(answer)
-    await session.flush()
-    return Asked(_conversation(row), path, _turn(answer), await _pictures(session, path))
-
-
-def _new_turn(conversation: ConversationRow, parent: int | None, role: str, now: float) -> TurnRow:
+def _new_turn(
+    conversation: ConversationRow, parent: int | None, role: str, now: float, author: UserId | None
+) -> TurnRow:
     return TurnRow(
         conversation=conversation.id,
         parent=parent,
@@ -334,10 +320,11 @@ def _new_turn(conversation: ConversationRow, parent: int | None, role: str, now:
         completion_tokens=0,
         why=[],
         created_at=now,
+        author_id=author,
     )
 
 
-def _conversation(row: ConversationRow) -> Conversation:
+def _conversation(row: ConversationRow, sharing: Sharing) -> Conversation:
     return Conversation(
         id=ConversationId(row.id),
         owner_id=UserId(row.owner_id),
@@ -346,10 +333,11 @@ def _conversation(row: ConversationRow) -> Conversation:
         system=row.system,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        sharing=sharing,
     )
 
 
-def _turn(row: TurnRow) -> Turn:
+def _turn(row: TurnRow, by: str = "") -> Turn:
     outcome = Outcome(
         state=TurnState(row.state),
         text=row.text,
@@ -369,4 +357,6 @@ def _turn(row: TurnRow) -> Turn:
         role="user" if row.role == "user" else "assistant",
         created_at=row.created_at,
         outcome=outcome,
+        author=None if row.author_id is None else UserId(row.author_id),
+        by=by,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NewType
 
+from halext.accounts.workspaces.types import ALONE, Sharing
 from halext.types import UserId
 
 ConversationId = NewType("ConversationId", int)
@@ -29,7 +30,7 @@ class TurnState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation of one person. It is the same one on every door."""
+    """A conversation of one person, who may share it. It is the same one on every door."""
 
     id: ConversationId
     owner_id: UserId
@@ -40,6 +41,8 @@ class Conversation:
     """What every model is told first; "" for nothing."""
     created_at: float
     updated_at: float
+    sharing: Sharing = ALONE
+    """How it stands to the person who looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ class Turn:
     role: Literal["user", "assistant"]
     created_at: float
     outcome: Outcome
+    author: UserId | None = None
+    """Who asked, or had this answer written; None for those who are gone, and for turns from before that was kept."""
+    by: str = field(default="", compare=False)
+    """What the author is called now; "" where nobody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

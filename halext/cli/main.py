@@ -31,6 +31,7 @@ from halext.cli import (
     token,
     up,
     user,
+    workspace,
 )
 from halext.cli.house import Invocation
 from halext.cli.output import err, one_line, out
@@ -58,7 +59,14 @@ app.command("up", epilog=up.EXAMPLES, rich_help_panel=RUN)(up.up)
 app.command("alerts", rich_help_panel=RUN)(alerts.alerts)
 app.command("audit", epilog=audit.EXAMPLES, rich_help_panel=KEEP)(audit.audit)
 app.command("doctor", rich_help_panel=RUN)(doctor.doctor)
-for name, group in (("node", node), ("user", user), ("token", token), ("key", key), ("db", db)):
+for name, group in (
+    ("node", node),
+    ("user", user),
+    ("workspace", workspace),
+    ("token", token),
+    ("key", key),
+    ("db", db),
+):
     app.add_typer(group.app, name=name, rich_help_panel=KEEP)
 
 

@@ -130,6 +130,15 @@ def _move(ctx: typer.Context, ids: Sequence[int], state: StateWord, user: str | 
 
 def _show(rows: Sequence[TaskRow]) -> None:
     lines = [
-        (str(row.id), row.state, row.priority, row.title, show_time(row.due_at) if row.due_at else "-") for row in rows
+        (
+            *(str(row.id), row.state, row.priority, row.title, show_time(row.due_at) if row.due_at else "-"),
+            _shared(row),
+        )
+        for row in rows
     ]
-    output.table(["id", "state", "priority", "task", "due"], lines)
+    output.table(["id", "state", "priority", "task", "due", "shared"], lines)
+
+
+def _shared(row: TaskRow) -> str:
+    whose = "" if row.may == "own" else f", {row.owner}'s"
+    return f"{row.workspace}{whose}" if row.workspace else "-"

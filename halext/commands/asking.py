@@ -130,13 +130,15 @@ async def chat_new(app: App, said: Said) -> Reply:
 @command("chat list")
 async def chat_list(app: App, said: Said) -> Reply:
     """Your latest conversations, from every door."""
-    found = (await app.answers.conversations(said.caller))[:LISTED]
+    known = await app.answers.conversations(said.caller)
+    found = [each for each in known if words.may_list(said.speaker, each.sharing)][:LISTED]
     if not found:
         return Text("You have no conversations yet; just ask something.", is_quiet=True)
     open_here = await app.places.current(said.caller, said.speaker.place)
     here = open_here.id if open_here else None
     lines = [
-        f"- {conversation.id}: {words.plain(conversation.title)}{' (open here)' if conversation.id == here else ''}"
+        f"- {conversation.id}: {words.plain(conversation.title)}{words.shared(conversation.sharing)}"
+        f"{' (open here)' if conversation.id == here else ''}"
         for conversation in found
     ]
     buttons = [Button(f"Open {conversation.id}", f"chat open {conversation.id}") for conversation in found[:5]]

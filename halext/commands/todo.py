@@ -30,7 +30,8 @@ async def add(app: App, said: Said) -> Reply:
 @command("task list")
 async def list_(app: App, said: Said) -> Reply:
     """Your open tasks, what matters first."""
-    tasks = await app.desk.tasks(said.caller, [TaskState.OPEN, TaskState.SUGGESTED])
+    known = await app.desk.tasks(said.caller, [TaskState.OPEN, TaskState.SUGGESTED])
+    tasks = [task for task in known if words.may_list(said.speaker, task.sharing)]
     open_ = [task for task in tasks if task.state is TaskState.OPEN]
     suggested = [task for task in tasks if task.state is TaskState.SUGGESTED]
     if not tasks:
@@ -94,4 +95,4 @@ async def _moved(app: App, said: Said, to: TaskState, word: str) -> Text:
 def _line(task: Task) -> str:
     priority = "" if task.priority is Priority.NORMAL else f" ({task.priority})"
     notes = f" – {words.plain(words.shortened(task.notes, 200))}" if task.notes else ""
-    return f"{task.id}: {words.plain(task.title)}{priority}{notes}"
+    return f"{task.id}: {words.plain(task.title)}{priority}{words.shared(task.sharing)}{notes}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from halext.commands.types import Command, Option
+from halext.accounts.workspaces.types import Access, Sharing
+from halext.commands.types import Command, Option, Speaker
 from halext.errors import InvalidInput
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:=])")
@@ -36,6 +37,19 @@ def excerpt(markdown: str, most: int) -> str:
     """The beginning of what a model wrote, as bare words: its first paragraph without the marks, for a reminder."""
     first = next((block for block in re.split(r"\n\s*\n", markdown) if _FENCE.sub("", block).strip()), "")
     return shortened(_MARKS.sub("", _FENCE.sub("", first)).strip(), most)
+
+
+def shared(sharing: Sharing) -> str:
+    """What stands behind something that is shared: where, and whose it is when it is another's."""
+    if sharing.workspace is None:
+        return ""
+    whose = "" if sharing.access is Access.OWN else f", {plain(sharing.owner)}’s"
+    return f" (in {plain(sharing.workspace)}{whose})"
+
+
+def may_list(speaker: Speaker, sharing: Sharing) -> bool:
+    """Whether a list may show this: where others read along, nothing of what is only shared with the speaker."""
+    return speaker.is_private or sharing.access is Access.OWN
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

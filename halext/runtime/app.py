@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.accounts.links.desk import Links
     from halext.accounts.people import People
     from halext.accounts.quotas.desk import Quotas
+    from halext.accounts.workspaces.desk import Workspaces
     from halext.alerts.types import Notifier
     from halext.alerts.watch import Watch
     from halext.chat.answers import Answers
@@ -63,6 +64,7 @@ class App(Fleet):
     people: People
     invites: Invites
     links: Links
+    workspaces: Workspaces
     ledger: UsageLedger
     audit: AuditLog
     quotas: Quotas

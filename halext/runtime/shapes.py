@@ -334,9 +334,10 @@ class UsageRow(Struct, frozen=True):
 
 
 class Since(Params, frozen=True):
-    """From when on."""
+    """From when on; with a workspace, what was used on its account, which its owners see by person."""
 
     since: float = 0.0
+    workspace: str | None = None
 
 
 class Finding(Struct, frozen=True):

@@ -41,6 +41,13 @@ class ConversationRef(Params, frozen=True):
     id: int
 
 
+class ShareConversation(Params, frozen=True, kw_only=True):
+    """Share a conversation in the workspace of this name, and in no other; null shares it in none."""
+
+    id: int
+    workspace: str | None
+
+
 class AnswerRef(Params, frozen=True):
     """One answer."""
 
@@ -56,7 +63,10 @@ class AnswerAfter(Params, frozen=True, kw_only=True):
 
 
 class ConversationInfo(Struct, frozen=True):
-    """A conversation."""
+    """A conversation. `workspace` is where it is shared, if it is, and `owner` whose it then is.
+
+    `may` is `own`, `write` or `read`: what the caller may do in it.
+    """
 
     id: int
     title: str
@@ -64,10 +74,16 @@ class ConversationInfo(Struct, frozen=True):
     system: str
     created_at: float
     updated_at: float
+    workspace: str | None = None
+    owner: str = ""
+    may: str = "own"
 
 
 class TurnInfo(Struct, frozen=True):
-    """What one side said. `state` is running, done, stopped, interrupted or failed; `parent` the turn before it."""
+    """What one side said. `state` is running, done, stopped, interrupted or failed; `parent` the turn before it.
+
+    `by` is who asked, where a whole conversation is read.
+    """
 
     id: int
     conversation: int
@@ -84,6 +100,7 @@ class TurnInfo(Struct, frozen=True):
     first_token_s: float | None
     why: list[str]
     created_at: float
+    by: str = ""
 
 
 class Asked(Struct, frozen=True):

@@ -50,6 +50,13 @@ class EditTask(OfPerson, frozen=True, kw_only=True):
     due_at: float | None = None
 
 
+class ShareTask(OfPerson, frozen=True, kw_only=True):
+    """Share a task in the workspace of this name, and in no other; null shares it in none."""
+
+    id: int
+    workspace: str | None
+
+
 class SuggestTasks(OfPerson, frozen=True, kw_only=True):
     """Let a model find the to-dos in a text."""
 
@@ -58,7 +65,10 @@ class SuggestTasks(OfPerson, frozen=True, kw_only=True):
 
 
 class TaskRow(Struct, frozen=True):
-    """A to-do."""
+    """A to-do. `workspace` is where it is shared, if it is, and `owner` whose it then is.
+
+    `may` is `own`, `write` or `read`: what the caller may do with it.
+    """
 
     id: int
     title: str
@@ -68,3 +78,6 @@ class TaskRow(Struct, frozen=True):
     due_at: float | None
     created_at: float
     done_at: float | None
+    workspace: str | None = None
+    owner: str = ""
+    may: str = "own"

@@ -22,6 +22,7 @@ from halext.accounts.quotas.desk import Quotas
 from halext.accounts.quotas.types import Quota
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Counters
+from halext.accounts.workspaces.desk import Workspaces
 from halext.alerts.types import Notifier, Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
@@ -107,8 +108,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         vault = await open_vault(settings, scope, clock, audit)
         people = _people(settings, scope, passwords := Passwords(), cluster, clock, audit)
         stack.push_async_callback(people.flush)
-        ledger = UsageLedger(UsageStore(scope), clock)
-        stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
+        ledger = _ledger(scope, clock, stack)
         quotas = _quotas(scope, clock, stack)
         tunnels = await _tunnels(roster := TunnelStore(scope))
         door = _door(settings, vault, clock, tunnels)
@@ -141,7 +141,8 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             ledger=ledger,
             audit=audit,
             quotas=quotas,
-            answers=Answers(scope, gateway, clock, background.spawn),
+            answers=(answers := Answers(scope, gateway, clock, background.spawn)),
+            workspaces=Workspaces(scope, clock, answers.look_again),
             places=Places(scope),
             showings=partial(ShowingStore, scope),
             arrivals=partial(ArrivalStore, scope),
@@ -181,6 +182,12 @@ def _audit(scope: Scope, clock: Clock, stack: AsyncExitStack) -> AuditLog:
     audit = AuditLog(AuditStore(scope), clock, scrub=redact, request_id=request.current)
     stack.push_async_callback(written, "the audit log", audit.close, clock)
     return audit
+
+
+def _ledger(scope: Scope, clock: Clock, stack: AsyncExitStack) -> UsageLedger:
+    ledger = UsageLedger(UsageStore(scope), clock)
+    stack.push_async_callback(written, "the usage ledger", ledger.flush, clock)
+    return ledger
 
 
 def _quotas(scope: Scope, clock: Clock, stack: AsyncExitStack) -> Quotas:

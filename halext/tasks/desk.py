@@ -34,7 +34,7 @@ class Desk:
         return task
 
     async def tasks(self, caller: Caller, states: Collection[TaskState]) -> list[Task]:
-        """The caller's tasks in these states, what matters first."""
+        """The caller's tasks in these states, and those shared with them, what matters first."""
         return policy.in_order(await self._of(caller).all(states))
 
     async def move(self, caller: Caller, task: TaskId, to: TaskState) -> Task:
@@ -44,6 +44,10 @@ class Desk:
     async def edit(self, caller: Caller, task: TaskId, draft: Draft) -> Task:
         """Change a task. Raises `NotFound` and `InvalidInput`."""
         return await self._of(caller).edit(task, policy.clean(draft))
+
+    async def share(self, caller: Caller, task: TaskId, workspace: str | None) -> Task:
+        """Share a task of the caller's in this workspace; None ends that. Raises as the store does."""
+        return await self._of(caller).share(task, workspace)
 
     async def suggest(self, caller: Caller, text: str, model: str = "") -> list[Task]:
         """Ask a model for the to-dos in a text; they are kept as suggestions until the caller decides on each.

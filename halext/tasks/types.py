@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
+from halext.accounts.workspaces.types import ALONE, Sharing
 from halext.types import UserId
 
 TaskId = NewType("TaskId", int)
@@ -42,6 +43,8 @@ class Task:
     due_at: float | None
     created_at: float
     done_at: float | None
+    sharing: Sharing = ALONE
+    """How it stands to the person who looks at it."""
 
 
 @dataclass(frozen=True, slots=True)

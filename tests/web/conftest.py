@@ -24,6 +24,7 @@ from halext.accounts.people import People
 from halext.accounts.quotas.desk import Quotas
 from halext.accounts.store import UsageStore
 from halext.accounts.types import Role
+from halext.accounts.workspaces.desk import Workspaces
 from halext.alerts.types import Rule
 from halext.alerts.watch import Watch
 from halext.chat.answers import Answers
@@ -225,7 +226,8 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         registry=registry,
         prober=nobody,
         gateway=gateway,
-        answers=Answers(scope, gateway, clock, background.spawn),
+        answers=(answers := Answers(scope, gateway, clock, background.spawn)),
+        workspaces=Workspaces(scope, clock, answers.look_again),
         places=Places(scope),
         showings=partial(ShowingStore, scope),
         arrivals=partial(ArrivalStore, scope),

@@ -270,4 +270,52 @@ async def test_wrong_tokens_are_counted_and_right_ones_never_turned_away(house: 
         assert limited.headers["retry-after"] == "60"
         assert (await client.get("/hx/me", headers=house.auth)).status_code == 200
         assert (await client.get("/sign-in", headers=wrong)).status_code == 200
+
+
+# --- on whose account ---
+
+
+async def named(house: House, workspace: str | bytes) -> httpx.Response:
+    async with house.client() as client:
+        return await client.get("/hx/me", headers=[("X-Halext-Workspace", workspace)])
+
+
+async def test_a_workspace_is_named_by_a_header_and_counted(house: House) -> None:
+    mia = await house.app.people.caller_for(house.token)
+    await house.app.workspaces.create(mia, "Köln")
+    body = {"model": "llama3.2:3b", "prompt": "hi", "stream": False}
+    async with house.client() as client:
+        for number, header in enumerate(("KÖLN".encode(), "köln".encode(), b"")):
+            answer = await client.post("/api/generate", json=body, headers=[(b"X-Halext-Workspace", header)])
+            assert answer.status_code == 200, number
+        (row,) = (await client.get("/hx/usage", params={"workspace": "köln"})).json()
+        assert (row["user"], row["requests"]) == ("Mia", 2)
+        (row,) = (await client.get("/hx/usage")).json()
+        assert row["requests"] == 3
+
+
+async def test_a_workspace_that_is_not_theirs_is_not_there_on_any_door(house: House) -> None:
+    session, _ = await house.app.people.sign_in("Ada", "correct horse")
+    await house.app.workspaces.create(await house.app.people.caller_for(session), "home")
+    for name in ("home", "nowhere", b"\xff\xfe"):
+        answer = await named(house, name)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_workspace")
+    async with house.client() as client:
+        for path in ("/v1/models", "/api/tags"):
+            answer = await client.get(path, headers={"X-Halext-Workspace": "home"})
+            assert answer.status_code == 404
+            assert "unknown_workspace" in answer.text
+
+
+async def test_one_workspace_at_a_time(house: House) -> None:
+    async with house.client() as client:
+        headers = [("X-Halext-Workspace", "a"), ("X-Halext-Workspace", "b")]
+        assert (await client.get("/hx/me", headers=headers)).status_code == 400
+
+
+async def test_who_is_nobody_has_no_workspace(house: House) -> None:
+    local = {"Authorization": f"Bearer {house.app.local_token}", "X-Halext-Workspace": "home"}
+    async with house.client(local) as client:
+        assert (await client.get("/hx/me")).json()["code"] == "unknown_workspace"
+    async with house.client({"X-Halext-Workspace": "home"}) as client:
         assert (await client.get("/hx/me")).status_code == 401

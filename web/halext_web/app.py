@@ -9,7 +9,7 @@ from halext_web import health, session
 from halext_web.api import answers, hx, images, ollama, openai, openapi
 from halext_web.credentials import Doorkeeper
 from halext_web.frame import Frame
-from halext_web.pages import account, audit, chat, docs, links, nodes, static, tasks
+from halext_web.pages import account, audit, chat, docs, links, nodes, static, tasks, workspaces
 from halext_web.pages.failure import failure_page
 from halext_web.routes import Route, Table
 from halext_web.templates import Templates
@@ -19,7 +19,7 @@ def all_routes() -> list[Route]:
     """Everything that this door answers."""
     parts = (
         *(openai, images, ollama, answers, hx, session, openapi),
-        *(docs, chat, nodes, tasks, links, account, audit, static, health),
+        *(docs, chat, nodes, tasks, workspaces, links, account, audit, static, health),
     )
     return [entry for part in parts for entry in part.routes()]
 

@@ -19,6 +19,8 @@ from halext.runtime.app import App
 from halext_web.peers import Peer, Peers, split_host
 
 COOKIE = "hx_session"
+WORKSPACE = "x-halext-workspace"
+"""The header that names the workspace on whose account a request is."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """They change nothing, so where they come from does not matter."""
 
@@ -76,6 +78,14 @@ def _parse(text: str) -> Credential | None:
             raise Unauthenticated("The header `Authorization` must be `Bearer hx_…`, or Basic with it as the password.")
 
 
+def _text(header: str) -> str:
+    """Headers come as Latin-1; names that are written in UTF-8 are meant."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return header
+
+
 def check_origin(headers: Headers, public_url: str | None, *, required: bool) -> None:
     """Raise `Forbidden` for a request that a browser sends on behalf of another site.
 
@@ -126,7 +136,8 @@ class Doorkeeper:
         """Who sends this request; None for a stranger.
 
         Raises `Unauthenticated` for a credential that is wrong or over, `Forbidden` for a browser that is being used by
-        another site, `BadRequest` as `find` does.
+        another site, `BadRequest` as `find` does, and for a workspace that they name and can't ask for
+        `UnknownWorkspace` or `Forbidden`.
         """
         credential = find(headers, query)
         is_ambient = credential is None or credential.kind != "bearer"
@@ -140,10 +151,18 @@ class Doorkeeper:
             return None
         is_owner = self._is_owner(credential, peer)
         known = LOCAL if is_owner else await self._app.people.caller_for(credential.value)
+        known = await self._on_behalf(replace(known, address=peer.address), headers)
         if self._peers.may_manage(peer):
-            return replace(known, address=peer.address)
+            return known
         carried = frozenset(Permission) if known.scopes is None else known.scopes
-        return replace(known, address=peer.address, scopes=carried - MANAGING)
+        return replace(known, scopes=carried - MANAGING)
+
+    async def _on_behalf(self, known: Caller, headers: Headers) -> Caller:
+        """The caller with the workspace that the request names. Raises `UnknownWorkspace` and `BadRequest`."""
+        named = [name for text in headers.getlist(WORKSPACE) if (name := text.strip())]
+        if len(named) > 1:
+            raise BadRequest("This request names more than one workspace; name one only.")
+        return await self._app.workspaces.on_behalf(known, _text(named[0])) if named else known
 
     def check_place(self, permission: Permission, peer: Peer) -> None:
         """Raise `Forbidden` for what is done from HALEXT_ADMIN_CIDRS only, anywhere else.

@@ -20,6 +20,7 @@ from halext.runtime.shapes_chat import (
     Conversation,
     ConversationInfo,
     ConversationRef,
+    ShareConversation,
     TurnInfo,
 )
 
@@ -46,7 +47,7 @@ async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
 
 @operation("GET", "/hx/conversations", Permission.OWN)
 async def list_conversations(app: App, caller: Caller, params: Nothing) -> list[ConversationInfo]:
-    """The caller's conversations, the latest first."""
+    """The caller's conversations, and those shared with them, the latest first."""
     del params
     return [conversation_info(conversation) for conversation in await app.answers.conversations(caller)]
 
@@ -56,6 +57,12 @@ async def read_conversation(app: App, caller: Caller, params: ConversationRef) -
     """A conversation with its turns."""
     conversation, turns = await app.answers.read(caller, chat.ConversationId(params.id))
     return Conversation(conversation_info(conversation), [turn_info(turn) for turn in turns])
+
+
+@operation("PUT", "/hx/conversations/{id}/workspace", Permission.OWN)
+async def share_conversation(app: App, caller: Caller, params: ShareConversation) -> ConversationInfo:
+    """Share a conversation of one's own in a workspace, or in none."""
+    return conversation_info(await app.answers.share(caller, chat.ConversationId(params.id), params.workspace))
 
 
 @operation("DELETE", "/hx/conversations/{id}", Permission.OWN)
@@ -106,6 +113,9 @@ def conversation_info(conversation: chat.Conversation) -> ConversationInfo:
         system=conversation.system,
         created_at=conversation.created_at,
         updated_at=conversation.updated_at,
+        workspace=conversation.sharing.workspace,
+        owner=conversation.sharing.owner,
+        may=conversation.sharing.access.name.lower(),
     )
 
 
@@ -128,4 +138,5 @@ def turn_info(turn: chat.Turn) -> TurnInfo:
         first_token_s=outcome.first_token_s,
         why=list(outcome.why),
         created_at=turn.created_at,
+        by=turn.by,
     )

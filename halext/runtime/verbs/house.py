@@ -11,8 +11,13 @@ from halext.runtime.shapes import Finding, Nothing, Since, UsageRow
 
 @operation("GET", "/hx/usage", Permission.OWN)
 async def show_usage(app: App, caller: Caller, params: Since) -> list[UsageRow]:
-    """What the caller used, per model."""
+    """What the caller used, per model; or what was used on a workspace's account, for its owners, per person too."""
     await app.ledger.flush()
+    totals = (
+        await app.ledger.totals(caller, params.since)
+        if params.workspace is None
+        else await app.workspaces.usage(caller, params.workspace, params.since)
+    )
     return [
         UsageRow(
             user=total.caller,
@@ -21,7 +26,7 @@ async def show_usage(app: App, caller: Caller, params: Since) -> list[UsageRow]:
             prompt_tokens=total.prompt_tokens,
             completion_tokens=total.completion_tokens,
         )
-        for total in await app.ledger.totals(caller, params.since)
+        for total in totals
     ]
 
 

@@ -58,6 +58,7 @@ class Room:
     bob: Caller
     scope: Scope
     background: Background
+    clock: ManualClock
 
     def again(self) -> Answers:
         """The same room after a restart."""
@@ -67,8 +68,8 @@ class Room:
         return next((caller for caller in (self.ann, self.bob) if caller.user_id == user), None)
 
 
-def make(scope: Scope, model: Model, background: Background) -> Answers:
-    return Answers(scope, cast("Gateway", model), ManualClock(), background.spawn)
+def make(scope: Scope, model: Model, background: Background, clock: ManualClock | None = None) -> Answers:
+    return Answers(scope, cast("Gateway", model), clock or ManualClock(), background.spawn)
 
 
 @pytest.fixture
@@ -76,6 +77,6 @@ async def room(scope: Scope) -> AsyncIterator[Room]:
     people = PeopleStore(scope)
     users = [await people.add(name, Role.MEMBER, None, 0.0) for name in ("Ann", "Bob")]
     ann, bob = [Caller(user.name, Role.MEMBER, "session", user.id) for user in users]
-    model = Model()
+    model, clock = Model(), ManualClock()
     async with Background() as background:
-        yield Room(make(scope, model, background), model, ann, bob, scope, background)
+        yield Room(make(scope, model, background, clock), model, ann, bob, scope, background, clock)

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, cast
 
 import pytest
 
-from halext.accounts.types import LOCAL
-from halext.chat.store import AnswerLog
-from halext.chat.types import ConversationId, Event, Turn, TurnId, TurnState
-from halext.errors import Conflict, DatabaseUnavailable, Interrupted, InvalidInput, NoNodeOnline, NotFound
+from halext.accounts.types import LOCAL, Caller
+from halext.accounts.workspaces.store import WorkspaceStore
+from halext.accounts.workspaces.types import Access, Sharing, WorkspaceRole
+from halext.chat.answers import LOOK_S
+from halext.chat.store import AnswerLog, ChatStore
+from halext.chat.types import ConversationId, Event, Question, Turn, TurnId, TurnState
+from halext.errors import Conflict, DatabaseUnavailable, Forbidden, Interrupted, InvalidInput, NoNodeOnline, NotFound
 from halext.messages import Message
 from halext.runtime.background import Background
+from halext.types import UserId
 
 from .conftest import Room, make
 
@@ -335,3 +340,120 @@ async def test_progress_waits_for_more_than_was_seen_or_for_the_end(room: Room) 
     assert (text, now.outcome.state) == ("Hello", TurnState.DONE)
     with pytest.raises(NotFound):
         await room.answers.progress(room.bob, turn.id, 0, 0.0)
+
+
+# --- shared ---
+
+
+async def shared_with(room: Room, role: WorkspaceRole) -> tuple[ConversationId, TurnId]:
+    """Ann's conversation with an answer that runs, shared with Bob."""
+    await WorkspaceStore(room.scope, user(room.ann)).create("family", 0.0)
+    await WorkspaceStore(room.scope, user(room.ann)).add("family", "Bob", role, 0.0)
+    conversation, turn = await room.answers.ask(room.ann, "why?")
+    shared = await room.answers.share(room.ann, conversation.id, "Family")
+    assert shared.sharing == Sharing(Access.OWN, "family", "Ann")
+    return conversation.id, turn.id
+
+
+def user(caller: Caller) -> UserId:
+    assert caller.user_id is not None
+    return caller.user_id
+
+
+async def test_members_follow_ask_and_stop_and_it_stays_its_owners(room: Room) -> None:
+    conversation, turn = await shared_with(room, WorkspaceRole.MEMBER)
+    room.model.say("because", None)
+    assert [event.kind async for event in room.answers.follow(room.bob, turn)][-1] == "done"
+    begun, second = await room.answers.ask(room.bob, "and?", conversation=conversation)
+    assert begun.sharing == Sharing(Access.WRITE, "family", "Ann")
+    assert (await room.answers.stop(room.bob, second.id)).outcome.state is TurnState.STOPPED
+    for caller, access in ((room.ann, Access.OWN), (room.bob, Access.WRITE)):
+        read, turns = await room.answers.read(caller, conversation)
+        assert (read.sharing, read.owner_id) == (Sharing(access, "family", "Ann"), room.ann.user_id)
+        assert [each.by for each in turns] == ["Ann", "Ann", "Bob", "Bob"]
+        assert [each.id for each in await room.answers.conversations(caller)] == [conversation]
+    for attempt in (
+        room.answers.forget(room.bob, conversation),
+        room.answers.share(room.bob, conversation, None),
+        room.answers.share(room.bob, conversation, "family"),
+    ):
+        with pytest.raises(Forbidden, match="only its owner"):
+            await attempt
+    assert [each.id for each in await room.answers.conversations(room.bob)] == [conversation]
+
+
+async def test_viewers_read_and_follow_and_nothing_else(room: Room) -> None:
+    conversation, turn = await shared_with(room, WorkspaceRole.VIEWER)
+    for attempt in (
+        room.answers.ask(room.bob, "and?", conversation=conversation),
+        room.answers.regenerate(room.bob, turn),
+        room.answers.stop(room.bob, turn),
+        room.answers.forget(room.bob, conversation),
+    ):
+        with pytest.raises(Forbidden, match="shared with you"):
+            await attempt
+    room.model.say("because", None)
+    assert [event.kind async for event in room.answers.follow(room.bob, turn)][-1] == "done"
+    with pytest.raises(Forbidden, match="viewer"):
+        await room.answers.continue_(room.bob, turn)
+    assert len((await room.answers.read(room.bob, conversation))[1]) == 2
+
+
+async def end_by_removal(room: Room, conversation: ConversationId) -> None:
+    await WorkspaceStore(room.scope, user(room.ann)).remove("family", "Bob")
+    room.answers.look_again()
+
+
+async def end_by_unsharing(room: Room, conversation: ConversationId) -> None:
+    await room.answers.share(room.ann, conversation, None)
+
+
+@pytest.mark.parametrize("end", [end_by_removal, end_by_unsharing])
+async def test_a_stream_ends_with_the_access(
+    room: Room, end: Callable[[Room, ConversationId], Awaitable[None]]
+) -> None:
+    conversation, turn = await shared_with(room, WorkspaceRole.MEMBER)
+    his, hers = room.answers.follow(room.bob, turn), room.answers.follow(room.ann, turn)
+    assert (await anext(his)).kind == (await anext(hers)).kind == "tail"
+    await end(room, conversation)  # nothing is said meanwhile: it is the change that wakes him
+    async with asyncio.timeout(5):
+        assert [event async for event in his] == []
+    room.model.say("secret", None)
+    assert [event.kind async for event in hers][-1] == "done"
+    for attempt in (room.answers.read(room.bob, conversation), anext(room.answers.follow(room.bob, turn))):
+        with pytest.raises(NotFound):
+            await attempt
+
+
+async def test_a_change_in_another_process_ends_it_with_what_comes_next(room: Room) -> None:
+    _, turn = await shared_with(room, WorkspaceRole.MEMBER)
+    his = room.answers.follow(room.bob, turn)
+    assert (await anext(his)).kind == "tail"
+    await WorkspaceStore(room.scope, user(room.ann)).remove("family", "Bob")
+    await room.clock.advance(LOOK_S)
+    room.model.say("secret")
+    async with asyncio.timeout(5):
+        assert [event async for event in his] == []
+    room.model.say(None)
+
+
+async def test_who_waits_for_more_gets_none_when_it_is_taken_away(room: Room) -> None:
+    conversation, turn = await shared_with(room, WorkspaceRole.MEMBER)
+    waiting = asyncio.gather(room.answers.progress(room.bob, turn, 0, 5.0), return_exceptions=True)
+    await asyncio.sleep(0)
+    await end_by_removal(room, conversation)
+    room.model.say("secret", None)
+    (refused,) = await waiting
+    assert isinstance(refused, NotFound)
+
+
+async def test_after_a_crash_it_runs_for_who_asked_if_they_still_may(room: Room) -> None:
+    conversation, first = await shared_with(room, WorkspaceRole.MEMBER)
+    await room.answers.stop(room.ann, first)
+    log = AnswerLog(room.scope)
+    asked = await ChatStore(room.scope, user(room.bob)).ask(conversation, Question("and?"), 1.0)
+    (left,) = await log.unfinished()
+    assert (left.person, left.asked.answer) == (room.bob.user_id, asked.answer)
+    await WorkspaceStore(room.scope, user(room.ann)).remove("family", "Bob")
+    await room.again().recover(room.caller_of)
+    assert (await room.answers.turn(room.ann, asked.answer.id)).outcome.state is TurnState.INTERRUPTED

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from halext.accounts.types import LOCAL
+from halext.accounts.workspaces.store import WorkspaceStore
+from halext.accounts.workspaces.types import WorkspaceRole
 from halext.chat.places import Places
 from halext.chat.types import Conversation, ConversationId
 from halext.errors import InvalidInput, NotFound
@@ -43,6 +45,20 @@ async def test_a_conversation_that_is_deleted_is_open_nowhere(room: Room) -> Non
     await places.open(room.ann, HERE, conversation.id)
     await room.answers.forget(room.ann, conversation.id)
     assert await places.current(room.ann, HERE) is None
+
+
+async def test_what_is_no_longer_shared_is_open_nowhere(room: Room) -> None:
+    places, conversation = Places(room.scope), await begin(room, "one")
+    family = WorkspaceStore(room.scope, conversation.owner_id)
+    await family.create("family", 0.0)
+    await family.add("family", "Bob", WorkspaceRole.VIEWER, 0.0)
+    await room.answers.share(room.ann, conversation.id, "family")
+    await places.open(room.bob, HERE, conversation.id)
+    shared = await places.current(room.bob, HERE)
+    assert shared is not None
+    assert (shared.id, shared.sharing.owner) == (conversation.id, "Ann")
+    await family.remove("family", "Bob")
+    assert await places.current(room.bob, HERE) is None
 
 
 async def test_what_can_not_be_opened(room: Room) -> None:

@@ -41,7 +41,7 @@ async def test_an_outcome_comes_back_as_it_was(scope: Scope) -> None:
     await log.append(asked.answer.id, 1, ["a\n\n", "b\n\n"])
     await log.append(asked.answer.id, 3, ["c"])
     (left,) = await log.unfinished()
-    assert (left.owner, left.shown, left.asked.path[-1].outcome.text) == (ann, "a\n\nb\n\nc", "why?")
+    assert (left.person, left.shown, left.asked.path[-1].outcome.text) == (ann, "a\n\nb\n\nc", "why?")
     outcome = Outcome(TurnState.DONE, "a\n\nb\n\nc", "m:latest", "mac", "", 11, 12, 42.5, 0.25, ("chose mac",))
     assert (await log.finish(asked.answer.id, outcome)).outcome == outcome
     assert (await ChatStore(scope, ann).turn(asked.answer.id)).outcome == outcome
@@ -62,7 +62,8 @@ async def test_the_latest_stands_first_and_nobody_sees_anothers(scope: Scope) ->
         ChatStore(scope, bob).turn(first.answer.id),
         ChatStore(scope, bob).forget(first.conversation.id),
         ChatStore(scope, bob).again(first.answer.id, "", 1.0),
-        ChatStore(scope, bob).open("here", first.conversation.id),
+        ChatStore(scope, bob).conversation(first.conversation.id),
+        ChatStore(scope, bob).share(first.conversation.id, None),
         ChatStore(scope, bob).ask(first.conversation.id, Question("x"), 1.0),
     ):
         with pytest.raises(NotFound):
@@ -109,7 +110,7 @@ async def test_a_long_conversation_is_deleted_whole(scope: Scope) -> None:
     async with scope.write() as session:
         parent = asked.answer.id
         for number in range(parent + 1, parent + 1_200):  # more than the steps that SQLite lets one deletion cause
-            row = _new_turn(await session.get_one(ConversationRow, asked.conversation.id), parent, "user", 2.0)
+            row = _new_turn(await session.get_one(ConversationRow, asked.conversation.id), parent, "user", 2.0, ann)
             row.id, row.state = number, "done"
             session.add(row)
             parent = TurnId(number)

@@ -27,10 +27,14 @@ def test_a_priority_that_is_none_is_wrong_use(control: FakeControl, run: Run) ->
 
 
 def test_list(control: FakeControl, run: Run) -> None:
-    control.answers["list_tasks"] = [row(1, priority="urgent"), row(2, "suggested")]
+    control.answers["list_tasks"] = [
+        row(1, priority="urgent"),
+        row(2, "suggested", workspace="home", owner="Ann", may="read"),
+    ]
     _, first, second = run("task", "list").out.splitlines()
     assert first.split()[:5] == ["1", "open", "urgent", "task", "1"]
     assert second.split()[1] == "suggested"
+    assert (first.split()[-1], second.split()[-2:]) == ("-", ["home,", "Ann's"])
     run("task", "list", "--all", "--json")
     assert control.calls == [
         ("list_tasks", ListTasks()),

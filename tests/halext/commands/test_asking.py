@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from halext.accounts.workspaces.types import WorkspaceRole
 from halext.chat.types import TurnState
 from halext.commands.asking import NUMBER_MAX, models, number
 from halext.commands.types import File, Speaker, Text
 from halext.errors import InvalidInput
+from halext.tasks.types import Draft, TaskId
 from halext.testing.ollama import FakeOllama
 
 from .conftest import EMBEDDER, MODEL, SLOW, Chat, begun
@@ -219,6 +221,26 @@ async def test_others_conversations_are_not_there(chat: Chat, mac: FakeOllama) -
     refused = [await chat.refusal(chat.ada, f"chat open {where}") for where in (turn.conversation, 999)]
     assert refused == ["There is no such conversation."] * 2
     assert "no conversations yet" in (await chat.text(chat.ada, "chat list")).markdown
+
+
+async def test_what_is_anothers_is_listed_where_nobody_reads_along(chat: Chat) -> None:
+    mia, ada = chat.mia.caller, chat.ada.caller
+    assert mia is not None
+    assert ada is not None
+    live = await chat.ended(chat.mia, "ask One?")
+    await chat.app.desk.add(mia, Draft("Call Bob"))
+    await chat.app.workspaces.create(mia, "home")
+    await chat.app.workspaces.add(mia, "home", "Ada", WorkspaceRole.MEMBER)
+    await chat.app.answers.share(mia, live.conversation, "home")
+    await chat.app.desk.share(mia, TaskId(1), "home")
+    number, private = live.conversation, replace(chat.ada, is_private=True)
+    assert (await chat.text(chat.mia, "chat list")).markdown == f"- {number}: One? (in home) (open here)"
+    assert (await chat.text(private, "chat list")).markdown == f"- {number}: One? (in home, Mia’s)"
+    assert (await chat.text(private, "task list")).markdown == "- 1: Call Bob (in home, Mia’s)"
+    for line in ("chat list", "task list"):
+        told = (await chat.text(chat.ada, line)).markdown
+        assert "One" not in told
+        assert "Bob" not in told
 
 
 async def test_lists_are_short(chat: Chat) -> None:

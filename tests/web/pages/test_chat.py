@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from halext.accounts.workspaces.types import WorkspaceRole
 from halext.errors import Interrupted, RequestRefused
 from halext.messages import ChatRequest
 
@@ -168,3 +169,29 @@ async def test_a_question_that_can_not_be_put_keeps_its_text(member: httpx.Async
 @pytest.mark.parametrize("path", ["/c/999999", "/c/x", "/c/-1", "/c/²", "/c/9" + "9" * 30, "/c/1?before=x"])
 async def test_a_conversation_that_is_not_there(member: httpx.AsyncClient, path: str) -> None:
     assert (await member.get(path)).status_code == 404
+
+
+async def test_a_conversation_is_shared_by_a_form_and_marked(house: House, member: httpx.AsyncClient) -> None:
+    session, _ = await house.app.people.sign_in("Ada", "correct horse")
+    ada = await house.app.people.caller_for(session)
+    mia = await house.app.people.caller_for(house.token)
+    first = await by_form(member, model="llama3.2:3b", prompt="why?")
+    assert "Share this conversation" not in first.text  # there is nobody to share it with
+    number = first.url.path.removeprefix("/c/")
+    await house.app.workspaces.create(mia, "Home & <b>garden</b>")
+    await house.app.workspaces.add(mia, "home & <b>garden</b>", "Ada", WorkspaceRole.VIEWER)
+    assert "Share this conversation" in (await member.get(first.url.path)).text
+    page = await by_form_at(member, "/share", conversation=number, workspace="Home & <b>garden</b>")
+    assert "Shared with <strong>Home &amp; &lt;b&gt;garden&lt;/b&gt;</strong>" in page.text
+    assert '<p class="by dim">Mia</p>' in page.text
+    async with house.client({"Cookie": f"hx_session={session}"}) as viewer:
+        seen = (await viewer.get(first.url.path)).text
+        assert "by Mia. You can read along" in seen
+        assert 'action="/ask" hidden' in seen
+        assert 'class="redo"' not in seen.partition("<template")[0]
+        assert f'href="/c/{number}"' in (await viewer.get("/")).text
+    assert [each.sharing.access.name for each in await house.app.answers.conversations(ada)] == ["READ"]
+    wrong = await by_form_at(member, "/share", conversation=number, workspace="nowhere")
+    assert (wrong.status_code, "no workspace of this name" in wrong.text) == (404, True)
+    page = await by_form_at(member, "/share", conversation=number, workspace="")
+    assert "Shared with" not in page.text

@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from halext.accounts.types import Permission
 from halext.chat.types import Event, TurnId
 from halext.dialects import sse
-from halext.errors import NotFound
 from halext.runtime.verbs.chat import turn_info
 from halext_web import markdown
 from halext_web.api.relay import answer_headers, while_connected
+from halext_web.ids import number
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
 
@@ -42,16 +42,9 @@ def routes() -> list[Route]:
 
 async def follow(visit: Visit) -> ASGIApp:
     """GET /hx/answers/{id}. Answers 404 for one that is not there, or not the caller's."""
-    events = visit.app.answers.follow(visit.caller, TurnId(_number(visit)), _after(visit))
+    events = visit.app.answers.follow(visit.caller, TurnId(number(visit.request.path_params["id"])), _after(visit))
     first = await anext(events)  # raises before any header goes out
     return _Stream(visit, first, events)
-
-
-def _number(visit: Visit) -> int:
-    try:
-        return int(visit.request.path_params["id"])
-    except ValueError:
-        raise NotFound("There is no such answer.") from None
 
 
 def _after(visit: Visit) -> int:

@@ -31,8 +31,10 @@ from halext.runtime.verbs import (
     sessions,
     tasks,
     tunnel,
+    workspaces,
 )
 from halext.types import Json
+from halext_web.ids import number
 from halext_web.routes import Endpoint, Route
 from halext_web.visit import JSON_LIMIT, Visit
 
@@ -46,7 +48,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 VERBS = (
     *(alerts, audit, chat, house, images, invites, jobs, keys, links, models, nodes, people, quotas, sessions, tasks),
-    tunnel,
+    *(tunnel, workspaces),
 )
 """Importing them is what fills the table."""
 
@@ -91,13 +93,13 @@ async def read_params(visit: Visit, operation: Operation[Any, Any]) -> Any:
         fields = _query(visit, operation)
     elif body:
         fields = reading.from_client(_OBJECT, body)
-    in_path: dict[str, str] = dict(visit.request.path_params)
+    in_path = _path(visit, operation)
     if twice := in_path.keys() & fields.keys():
         raise InvalidInput(f"`{min(twice)}` stands in the address already; leave it out here.")
     _refuse_monsters(fields)
     try:
-        # Addresses hold texts only, so numbers may come as texts there; in JSON they may not.
-        params = msgspec.convert(fields | in_path, operation.params, strict=is_json and not in_path)
+        # Queries hold texts only, so numbers may come as texts there; in JSON they may not.
+        params = msgspec.convert(fields | in_path, operation.params, strict=is_json)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"The request has a field that can't be used: {error}.") from error
     _refuse_monsters(msgspec.structs.asdict(params))
@@ -117,6 +119,13 @@ def _refuse_monsters(value: object) -> None:
                 raise InvalidInput("A text has a NUL character.")
             case int() as number if abs(number) > INTEGER_MAX:
                 raise InvalidInput("A number is too large.")
+
+
+def _path(visit: Visit, operation: Operation[Any, Any]) -> dict[str, Json]:
+    """Each value of the address; one that should be a number and is none becomes the number of nothing."""
+    numbers = {field.name for field in msgspec.structs.fields(operation.params) if field.type is int}
+    found: dict[str, str] = dict(visit.request.path_params)
+    return {name: number(value) if name in numbers else value for name, value in found.items()}
 
 
 def _query(visit: Visit, operation: Operation[Any, Any]) -> dict[str, Json]:

@@ -13,12 +13,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
+from halext.accounts.workspaces.types import Access
 from halext.chat.types import Conversation, ConversationId, Turn, TurnId
-from halext.errors import HalextError, NotFound
+from halext.errors import HalextError
 from halext.runtime.acting import may
 from halext.runtime.shapes import ModelRow, Nothing
+from halext.runtime.shapes_chat import ShareConversation
+from halext.runtime.shapes_workspaces import WorkspacesOf
+from halext.runtime.verbs.chat import share_conversation
 from halext.runtime.verbs.models import list_models
-from halext_web import forms, markdown
+from halext.runtime.verbs.workspaces import list_workspaces
+from halext_web import forms, ids, markdown
 from halext_web.api.relay import while_connected
 from halext_web.pages.nodes import node_rows
 from halext_web.pages.page import page
@@ -27,8 +32,6 @@ from halext_web.visit import Visit
 
 ANY = "auto"
 """The model that is best now, under the name that the gateway knows; no name at all would leave it as it was."""
-DIGITS_MAX = 18
-"""Of a number in an address: the database counts to 19 digits."""
 SHOWN = 50
 """Turns on one page; a link leads to those before."""
 BROKE = {"stopped": "Stopped.", "interrupted": "The answer broke off: {} What had arrived is kept.", "failed": "{}"}
@@ -52,6 +55,7 @@ def routes() -> list[Route]:
         route("/c/{id}", conversation, Permission.OWN),
         route("/ask", ask, Permission.OWN, "POST"),
         route("/again", again, Permission.OWN, "POST"),
+        route("/share", share, Permission.OWN, "POST"),
     ]
 
 
@@ -62,14 +66,14 @@ async def chat(visit: Visit) -> ASGIApp:
 
 async def conversation(visit: Visit) -> ASGIApp:
     """GET /c/{id}: one that has begun."""
-    return await _page(visit, number=ConversationId(_number(visit.request.path_params["id"])))
+    return await _page(visit, number=ConversationId(ids.number(visit.request.path_params["id"])))
 
 
 async def ask(visit: Visit) -> ASGIApp:
     """POST /ask: one question, answered in one piece; then the conversation's page."""
     fields = await forms.read(visit)
     picked, asked = fields.get("model", ANY), forms.need(fields, "prompt")
-    number = ConversationId(_number(fields["conversation"])) if fields.get("conversation") else None
+    number = ConversationId(ids.number(fields["conversation"])) if fields.get("conversation") else None
     try:
         begun, turn = await visit.app.answers.ask(visit.caller, asked, conversation=number, model=picked)
     except HalextError as error:
@@ -80,10 +84,23 @@ async def ask(visit: Visit) -> ASGIApp:
 async def again(visit: Visit) -> ASGIApp:
     """POST /again: another answer to the same question, or more of this one; then the conversation's page."""
     fields = await forms.read(visit)
-    answer = TurnId(_number(forms.need(fields, "answer")))
+    answer = TurnId(ids.number(forms.need(fields, "answer")))
     if fields.get("how") == "continue":
         return await _when_done(visit, *await visit.app.answers.continue_(visit.caller, answer))
     return await _when_done(visit, *await visit.app.answers.regenerate(visit.caller, answer))
+
+
+async def share(visit: Visit) -> ASGIApp:
+    """POST /share: share a conversation in a workspace, or in none; then its page."""
+    fields = await forms.read(visit)
+    shared = ShareConversation(
+        id=ids.number(forms.need(fields, "conversation")), workspace=fields.get("workspace") or None
+    )
+    try:
+        await share_conversation(visit.app, visit.caller, shared)
+    except HalextError as error:
+        return await _page(visit, number=ConversationId(shared.id), error=error)
+    return RedirectResponse(f"/c/{shared.id}", status_code=303)
 
 
 async def _when_done(visit: Visit, begun: Conversation, turn: Turn) -> ASGIApp:
@@ -123,10 +140,19 @@ async def _page(
         "said": {turn.id: _said(turn) for turn in said},
         "builtin": {model.name for model in models if model.builtin},
         "past": await visit.app.answers.conversations(visit.caller) if visit.caller.user_id is not None else [],
+        "may": current.sharing.access.name if current else Access.OWN.name,
+        "workspaces": await _workspaces(visit) if current else [],
         "draft": draft,
         "error": error,
     }
     return page(visit, "chat.html", status=error.status if error else 200, **context)
+
+
+async def _workspaces(visit: Visit) -> list[str]:
+    """Where the caller may share something."""
+    return [
+        each.name for each in await list_workspaces(visit.app, visit.caller, WorkspacesOf()) if each.role != "viewer"
+    ]
 
 
 async def _turns(visit: Visit, number: ConversationId | None) -> tuple[Conversation | None, list[Turn], TurnId | None]:
@@ -136,7 +162,7 @@ async def _turns(visit: Visit, number: ConversationId | None) -> tuple[Conversat
     current, turns = await visit.app.answers.read(visit.caller, number)
     before = visit.request.query_params.get("before", "")
     if before:
-        turns = [turn for turn in turns if turn.id < _number(before)]
+        turns = [turn for turn in turns if turn.id < ids.number(before)]
     shown = turns[-SHOWN:]
     return current, shown, shown[0].id if len(turns) > len(shown) else None
 
@@ -144,12 +170,6 @@ async def _turns(visit: Visit, number: ConversationId | None) -> tuple[Conversat
 def _said(turn: Turn) -> str:
     """The sentence under an answer that did not come to its end; "" under one that did."""
     return BROKE.get(turn.outcome.state, "").format(turn.outcome.error)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > DIGITS_MAX:
-        raise NotFound("There is no such conversation.")
-    return int(text)
 
 
 async def _choices(visit: Visit) -> list[Choice]:

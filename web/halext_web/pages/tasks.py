@@ -7,10 +7,12 @@ from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
 from halext.errors import HalextError, InvalidInput
-from halext.runtime.shapes_tasks import AddTask, ListTasks, MoveTask, SuggestTasks
-from halext.runtime.verbs.tasks import add_task, list_tasks, move_task, suggest_tasks
+from halext.runtime.shapes_tasks import AddTask, ListTasks, MoveTask, ShareTask, SuggestTasks
+from halext.runtime.shapes_workspaces import WorkspacesOf
+from halext.runtime.verbs.tasks import add_task, list_tasks, move_task, share_task, suggest_tasks
+from halext.runtime.verbs.workspaces import list_workspaces
 from halext.tasks.types import Priority, TaskState
-from halext_web import forms
+from halext_web import forms, ids
 from halext_web.pages.page import page
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
@@ -45,6 +47,9 @@ async def _carry_out(visit: Visit, button: str, fields: dict[str, str]) -> None:
             await suggest_tasks(visit.app, visit.caller, SuggestTasks(text=fields.get("text", "")))
         case "open" | "done" | "dropped":
             await move_task(visit.app, visit.caller, MoveTask(id=_number(fields), state=button))
+        case "share":
+            shared = ShareTask(id=_number(fields), workspace=fields.get("workspace") or None)
+            await share_task(visit.app, visit.caller, shared)
         case _:
             raise InvalidInput("The page does not know this button; reload it.")
 
@@ -57,14 +62,14 @@ def _priority(fields: dict[str, str]) -> Priority:
 
 
 def _number(fields: dict[str, str]) -> int:
-    try:
-        return int(forms.need(fields, "id"))
-    except ValueError:
-        raise InvalidInput("This is no task's number; reload the page.") from None
+    if not (text := forms.need(fields, "id")).isdigit():
+        raise InvalidInput("This is no task's number; reload the page.")
+    return ids.number(text)
 
 
 async def _page(visit: Visit, *, error: HalextError | None = None, text: str = "") -> Response:
     rows = await list_tasks(visit.app, visit.caller, ListTasks(states=["open", "suggested", "done"]))
+    groups = await list_workspaces(visit.app, visit.caller, WorkspacesOf())
     return page(
         visit,
         "tasks.html",
@@ -72,6 +77,7 @@ async def _page(visit: Visit, *, error: HalextError | None = None, text: str = "
         open=[row for row in rows if row.state == TaskState.OPEN],
         suggested=[row for row in rows if row.state == TaskState.SUGGESTED],
         done=[row for row in rows if row.state == TaskState.DONE][:20],
+        workspaces=[each.name for each in groups if each.role != "viewer"],
         priorities=[priority.value for priority in Priority],
         error=error,
         text=text,

@@ -99,7 +99,7 @@ class Answer {
     this.part("[name=answer]").value = this.id;
     if (failed) this.part("[value=regenerate]").textContent = "Try again";
     this.part("[value=continue]").hidden = !failed || !text;
-    this.part(".redo").hidden = false;
+    this.part(".redo").hidden = form.hidden; // who may not ask may not ask again
   }
 
   // The browser connects again by itself and goes on after the last block; only a refusal ends it.
@@ -196,7 +196,11 @@ async function listModels() {
   if (!model.value) model.selectedIndex = 0;
 }
 
-log.addEventListener("submit", (event) => { event.preventDefault(); redo(event.target, event.submitter.value); });
+log.addEventListener("submit", (event) => {
+  if (!event.target.matches(".redo")) return;
+  event.preventDefault();
+  redo(event.target, event.submitter.value);
+});
 form.addEventListener("submit", (event) => { event.preventDefault(); submit(prompt.value); });
 prompt.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

@@ -1,0 +1,1 @@
+"""What is open in chat places."""
