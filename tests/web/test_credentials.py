@@ -275,9 +275,9 @@ async def test_wrong_tokens_are_counted_and_right_ones_never_turned_away(house: 
 # --- on whose account ---
 
 
-async def named(house: House, workspace: str | bytes) -> httpx.Response:
+async def named(house: House, workspace: bytes) -> httpx.Response:
     async with house.client() as client:
-        return await client.get("/hx/me", headers=[("X-Halext-Workspace", workspace)])
+        return await client.get("/hx/me", headers=[(b"X-Halext-Workspace", workspace)])
 
 
 async def test_a_workspace_is_named_by_a_header_and_counted(house: House) -> None:
@@ -297,7 +297,7 @@ async def test_a_workspace_is_named_by_a_header_and_counted(house: House) -> Non
 async def test_a_workspace_that_is_not_theirs_is_not_there_on_any_door(house: House) -> None:
     session, _ = await house.app.people.sign_in("Ada", "correct horse")
     await house.app.workspaces.create(await house.app.people.caller_for(session), "home")
-    for name in ("home", "nowhere", b"\xff\xfe"):
+    for name in (b"home", b"nowhere", b"\xff\xfe"):
         answer = await named(house, name)
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_workspace")
     async with house.client() as client:
