@@ -185,6 +185,7 @@ def request_info(record: Record) -> shapes.RequestInfo:
         choices=choices,
         failures=list(record.failures),
         why=why(record),
+        cached=record.cached,
     )
 
 

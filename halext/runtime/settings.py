@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(
         default=120.0, gt=0, le=3600, description="Seconds after which a waiting request gives up."
     )
+    cache: bool = Field(
+        default=False,
+        description="Keep answers in memory for an hour, for the same person and exactly the same request, where the"
+        " request asks for the same answer each time (temperature 0, a seed, or vectors).",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important line that is written."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -19,8 +20,8 @@ from halext.types import UserId
 from tests.web.conftest import MODEL, House, OpenHouse
 
 MIA = {"name": "Mia", "password": "battery staple"}
-CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
-ROUTES = {
+CHAT: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+ROUTES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": {"prompt": "hi"},
     "/v1/embeddings": {"input": "hi"},
