@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -14,8 +14,10 @@ from halext.accounts.quotas.types import Quota, Reservation
 from halext.accounts.types import Ledger, Outcome, UsageEntry
 from halext.errors import BadAnswer, CapacityError, Interrupted, NoNodeHasModel, TimedOut, Unreachable, UpstreamError
 from halext.gateway import need, policy
+from halext.gateway.cache import ANSWER_BYTES, PIECE_BYTES, AnswerCache, Piece, key_of
 from halext.gateway.chooser import Chooser
 from halext.gateway.line import Line, Waiter
+from halext.gateway.need import BYTES_PER_CHAR
 from halext.gateway.records import Records
 from halext.gateway.slots import Lease, Slots
 from halext.gateway.types import Ask, Choice, Record
@@ -24,10 +26,12 @@ from halext.nodes.policy import lookup_name
 from halext.nodes.registry import Registry
 from halext.routing import policy as routing
 from halext.routing.types import Candidate, Decision, Dispatch, Rejected
-from halext.types import Clock, EndpointId, ModelName, RequestId
+from halext.types import Clock, EndpointId, ModelName, NodeName, RequestId
 from halext.upstream import Driver, Drivers, Endpoint, ModelDetails
 
 T = TypeVar("T", ChatChunk, EmbedReply)
+FROM_CACHE = NodeName("(cache)")
+"""In the ledger, in place of a node; no node can be called so."""
 Send = Callable[[Driver, Endpoint, ModelName], AsyncGenerator[T, None]]
 
 
@@ -71,6 +75,12 @@ class Run:
     """The answer has come to its honest end."""
     reservation: Reservation | None = None
     """What the request holds of its caller's quotas."""
+    key: str | None = None
+    """Under which its answer may be kept."""
+    digest: str = ""
+    """Of the model that the key speaks of."""
+    kept: list[Piece] = field(default_factory=list)
+    """The pieces so far, where they may be kept."""
     sent: float | None = None
     """Since when a node has worked on it, by the monotonic clock; one that failed without a word does not count."""
 
@@ -95,6 +105,7 @@ class Gateway:
         clock: Clock,
         ledger: Ledger | None = None,
         quota: Quota | None = None,
+        cache: AnswerCache | None = None,
         options: Options | None = None,
         look_again: Callable[[EndpointId], None] = lambda _endpoint: None,
     ) -> None:
@@ -105,6 +116,7 @@ class Gateway:
         self._clock = clock
         self._ledger = ledger
         self._quota = quota
+        self._cache = cache
         self._options = options or Options()
         self._look_again = look_again
         self._slots = Slots(on_release=self._move)
@@ -180,13 +192,15 @@ class Gateway:
         run = self._begin(ask)
         outcome: Outcome = "cancelled"  # what it is when the caller closes us
         try:
-            if self._quota is not None:
-                run.reservation = await self._quota.reserve(ask.caller, need.to_reserve(ask.request))
-            while True:
+            await self._reserve(run)
+            for piece in self._again(run):
+                yield piece  # type: ignore[misc]  # the key speaks of the kind of request, and so of its pieces
+            while not run.record.cached:
                 placed = await self._place(run)
                 try:
                     async with aclosing(self._attempt(run, placed, send)) as pieces:
                         async for piece in pieces:
+                            self._note(run, placed, piece)
                             yield piece
                 except UpstreamError as error:
                     self._after_failure(run, placed, error)
@@ -325,14 +339,14 @@ class Gateway:
         record.outcome = outcome
         record.total_s = self._clock.monotonic() - run.started
         self._settle(run)
-        if self._ledger is None or record.node is None:
+        if self._ledger is None or (record.node is None and not record.cached):
             return
         self._ledger.record(
             UsageEntry(
                 request_id=record.id,
                 caller=record.caller,
                 model=record.model,
-                node=record.node,
+                node=record.node or FROM_CACHE,
                 started_at=record.started_at,
                 total_s=record.total_s,
                 first_token_s=record.first_token_s,
@@ -342,6 +356,42 @@ class Gateway:
                 outcome=outcome,
             )
         )
+
+    # --- answers that are given again ---
+
+    def _again(self, run: Run) -> Sequence[Piece]:
+        """The pieces of an answer that this person had to the same request; nothing when it has to be asked."""
+        if self._cache is None or run.ask.node is not None:  # who names a node wants to hear that node
+            return ()
+        model = self._chooser.model_for(run.ask, {})
+        digests = {info.digest for _, info in self._chooser.field(model, {}, None).open}
+        run.digest = digests.pop() if len(digests) == 1 else ""
+        run.key = key_of(run.ask.caller, run.ask.request, run.digest)
+        found = self._cache.find(run.key) if run.key else None
+        if found is None:
+            return ()
+        run.record.model, run.record.cached, run.whole = model, True, True
+        return found
+
+    def _note(self, run: Run, placed: Placed, piece: Piece) -> None:
+        """Keep an answer with its honest end, if the node still has the model that the key speaks of."""
+        if self._cache is None or run.key is None:
+            return
+        run.kept.append(piece)
+        if run.pieces * PIECE_BYTES + run.characters * BYTES_PER_CHAR > ANSWER_BYTES:
+            run.key, run.kept = None, []  # too long to be kept, and nothing is collected without a bound
+        if run.key is None or not run.whole:
+            return
+        serving = self._registry.serving(placed.candidate.model)
+        digests = {info.digest for state, info in serving if state.endpoint.id == placed.candidate.endpoint}
+        if digests == {run.digest}:
+            self._cache.keep(run.key, run.kept)
+
+    # --- quotas ---
+
+    async def _reserve(self, run: Run) -> None:
+        if self._quota is not None:
+            run.reservation = await self._quota.reserve(run.ask.caller, need.to_reserve(run.ask.request))
 
     def _settle(self, run: Run) -> None:
         if run.reservation is None:

@@ -11,7 +11,7 @@ WORTH_TELLING_S = 0.05
 
 def why(record: Record) -> list[str]:
     """Choices and failures as they alternated: each failure is followed by another choice, or by the end."""
-    lines: list[str] = []
+    lines = ["answered from the cache: you had asked exactly this before"] if record.cached else []
     for number, choice in enumerate(record.choices):
         waited = (
             f" (after {choice.waited_s:.1f} s in line)" if number == 0 and choice.waited_s >= WORTH_TELLING_S else ""

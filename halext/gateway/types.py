@@ -54,3 +54,5 @@ class Record:
     """How fast the pieces came after the first one: the node's own figure where it gives one."""
     outcome: Outcome | None = None
     """None while it runs."""
+    cached: bool = False
+    """The answer was kept from before: no node has worked on this."""

@@ -187,6 +187,7 @@ def request_info(record: Record) -> shapes.RequestInfo:
         choices=choices,
         failures=list(record.failures),
         why=why(record),
+        cached=record.cached,
     )
 
 

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         le=64,
         description="Jobs in the background that this process works on at the same time; 0: none.",
     )
+    cache: bool = Field(
+        default=False,
+        description="Keep answers in memory for an hour, for the same person and exactly the same request, where the"
+        " request asks for the same answer each time (temperature 0, a seed, or vectors).",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least important line that is written."

@@ -213,6 +213,8 @@ class RequestInfo(Struct, frozen=True):
     failures: list[str]
     why: list[str]
     """All of it as sentences, in order."""
+    cached: bool = False
+    """The answer was kept from before: no node has worked on this."""
 
 
 # --- people, tokens, keys ---

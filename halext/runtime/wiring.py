@@ -32,6 +32,7 @@ from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
 from halext.errors import DatabaseUnavailable
+from halext.gateway.cache import AnswerCache
 from halext.gateway.dispatch import Gateway, Options
 from halext.hosts.files import private_dir
 from halext.hosts.lock import DataDirLock
@@ -252,6 +253,7 @@ def _gateway(
         clock=clock,
         ledger=ledger,
         quota=quota,
+        cache=AnswerCache(clock) if settings.cache else None,
         options=gateway_options(settings),
         look_again=look_again,
     )

@@ -20,7 +20,7 @@ from halext.types import UserId
 from tests.web.conftest import MODEL, House, OpenHouse
 
 MIA = {"name": "Mia", "password": "battery staple"}
-CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+CHAT: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
 ROUTES: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": {"prompt": "hi"},

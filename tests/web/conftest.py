@@ -34,6 +34,7 @@ from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.memory import MemoryCluster
 from halext.errors import UpstreamError
+from halext.gateway.cache import AnswerCache
 from halext.gateway.dispatch import Gateway, Options
 from halext.images.studio import Studio
 from halext.jobs.desk import JobDesk
@@ -218,7 +219,10 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
     counters = MemoryCluster(clock)
     passwords = Passwords(time_cost=1, memory_kib=64)
     people = People(scope, passwords=passwords, counters=counters, clock=clock, audit=audit)
-    gateway = Gateway(registry=registry, drivers=drivers, clock=clock, ledger=ledger, quota=quotas, options=Options())
+    cache = AnswerCache(clock) if settings.cache else None
+    gateway = Gateway(
+        registry=registry, drivers=drivers, clock=clock, ledger=ledger, quota=quotas, cache=cache, options=Options()
+    )
     return App(
         clock=clock,
         door=nobody,

@@ -220,6 +220,8 @@ def answer_headers(visit: Visit) -> dict[str, str]:
     fields = {"x-halext-model": ascii_text(record.model)}
     if record.node:
         fields["x-halext-node"] = ascii_text(record.node)
+    if record.cached:
+        fields["x-halext-cache"] = "hit"
     if visit.request.headers.get("x-halext-explain") == "1":
         fields["x-halext-why"] = ascii_text(" | ".join(request_info(record).why))
     return fields
