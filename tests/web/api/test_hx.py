@@ -114,3 +114,19 @@ async def test_where_a_request_would_go_can_be_asked_without_sending_it(
     answer = await member.post("/hx/route", json={"model": "llama3.2:3b", "prompt": "Hi"})
     assert answer.json()["chosen"] == "mac"
     assert house.script.requests == []
+
+
+async def test_secrets_of_ones_own_go_in_and_never_come_out(house: House, member: httpx.AsyncClient) -> None:
+    stored = await member.put("/hx/me/keys/webhook%2Fslack", json={"value": "hush-hush"})
+    listed = await member.get("/hx/me/keys")
+    assert [(row["name"], row["owner"], row["purpose"]) for row in listed.json()] == [
+        ("webhook/slack", "Mia", "personal")
+    ]
+    other = await member.delete("/hx/me/keys/webhook%2Fslack", params={"user": "Ada"})
+    missing = await member.delete("/hx/me/keys/nothing")
+    assert (other.status_code, missing.status_code) == (404, 404)
+    removed = await member.delete("/hx/me/keys/webhook%2Fslack")
+    assert removed.status_code == 200
+    assert await house.app.vault.check() == ()
+    for answer in (stored, listed, other, missing, removed):
+        assert "hush-hush" not in answer.text
