@@ -11,7 +11,8 @@ from halext.vault.cipher import key_id, weakness
 
 RESTORE = (
     "put the old key behind the new one in {where}, a comma between them, and restart; "
-    "or enter them again: halext key set NAME (a node's headers: halext node remove, then halext node add)"
+    "or enter them again: halext key set NAME "
+    "(a node's headers: halext node remove, then halext node add)"
 )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from halext.accounts.types import Caller, Permission
-from halext.errors import HalextError, InvalidInput
+from halext.errors import HalextError, InvalidInput, UnknownSecret
 from halext.nodes.types import Cordon, EndpointState, Node
 from halext.runtime.app import App, Fleet
 from halext.runtime.operations import operation
@@ -179,7 +180,8 @@ def _endpoint_id(name: NodeName, kind: str, taken: set[EndpointId]) -> EndpointI
 async def _forget_secrets(app: App, endpoints: Sequence[Endpoint]) -> None:
     for endpoint in endpoints:
         if endpoint.secret:
-            await app.vault.remove(endpoint.secret)
+            with suppress(UnknownSecret):  # `halext key remove` was quicker
+                await app.vault.remove(endpoint.secret)
 
 
 def _info(fleet: Fleet, node: Node) -> NodeInfo:

@@ -131,5 +131,21 @@ async def test_what_a_database_could_not_keep(member: httpx.AsyncClient, body: d
 
 
 async def test_a_number_in_an_address_has_an_end(member: httpx.AsyncClient) -> None:
-    assert (await member.delete(f"/hx/tokens/{2**63}")).status_code == 422
+    assert (await member.delete(f"/hx/tokens/{2**63}")).status_code == 404
     assert (await member.delete(f"/hx/tokens/{2**63 - 1}")).status_code == 404
+
+
+async def test_secrets_of_ones_own_go_in_and_never_come_out(house: House, member: httpx.AsyncClient) -> None:
+    stored = await member.put("/hx/me/keys/webhook%2Fslack", json={"value": "hush-hush"})
+    listed = await member.get("/hx/me/keys")
+    assert [(row["name"], row["owner"], row["purpose"]) for row in listed.json()] == [
+        ("webhook/slack", "Mia", "personal")
+    ]
+    other = await member.delete("/hx/me/keys/webhook%2Fslack", params={"user": "Ada"})
+    missing = await member.delete("/hx/me/keys/nothing")
+    assert (other.status_code, missing.status_code) == (404, 404)
+    removed = await member.delete("/hx/me/keys/webhook%2Fslack")
+    assert removed.status_code == 200
+    assert await house.app.vault.check() == ()
+    for answer in (stored, listed, other, missing, removed):
+        assert "hush-hush" not in answer.text

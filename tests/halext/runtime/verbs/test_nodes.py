@@ -105,6 +105,15 @@ async def test_headers_go_to_the_vault_and_to_the_node(
         await app.vault.reveal(SecretRef("node/mac/headers"), purpose="a test")
 
 
+async def test_a_node_whose_headers_are_gone_already_is_removed(
+    app: App, control: LocalControl, fake_ollama: Make[FakeOllama]
+) -> None:
+    await control.call(nodes.add_node, AddNode(name="mac", urls=[(await fake_ollama()).url], headers={"x-key": "y"}))
+    await app.vault.remove(SecretRef("node/mac/headers"))
+    await control.call(nodes.remove_node, Named(name="mac"))
+    assert app.registry.nodes() == []
+
+
 async def test_a_node_that_is_off_is_refused_unless_its_kind_is_said(app: App, control: LocalControl) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     headers = {"Authorization": "Bearer x"}
