@@ -41,8 +41,8 @@ from halext.storage.scope import Scope
 from halext.types import Json, UserId, WorkspaceId
 
 WORKER_MAX = 64
-_CHUNK = 500
-"""Keys in one question; SQLite takes no more than some thousands of values."""
+_CHUNK = 200
+"""Rows in one statement: making it keeps the loop from others for some milliseconds."""
 QUEUED, RUNNING = str(JobState.QUEUED), str(JobState.RUNNING)
 
 
@@ -62,15 +62,13 @@ class JobRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    workspace_id: Mapped[int | None] = mapped_column(Integer)
-    """No reference: it says on whose account the work is, also when the workspace is gone."""
+    workspace_id: Mapped[int | None] = mapped_column(Integer)  # no reference: it may be gone before the job is
     name: Mapped[str] = mapped_column(String(policy.NAME_MAX))
     key: Mapped[str | None] = mapped_column(String(policy.KEY_MAX))
     state: Mapped[str] = mapped_column(String(16))
     priority: Mapped[int] = mapped_column(Integer)
     payload: Mapped[dict[str, Json]] = mapped_column(JSON)
-    size: Mapped[int] = mapped_column(Integer)
-    """Bytes of the payload, and of the result once there is one."""
+    size: Mapped[int] = mapped_column(Integer)  # bytes of the payload, and of the result once there is one
     run_at: Mapped[float] = mapped_column(Double)
     expires_at: Mapped[float | None] = mapped_column(Double)
     is_repeatable: Mapped[bool] = mapped_column(Boolean)
@@ -114,9 +112,11 @@ class JobStore:
         async with self._scope.write() as session:
             now = (await session.execute(select(self._now))).scalar_one()
             policy.check_room(*await self._waiting(session), len(drafts), sum(size for _, size in drafts))
-            rows = [self._row(draft, size, now, is_repeatable=is_repeatable) for draft, size in drafts]
-            made = await session.scalars(insert(JobRow).on_conflict_do_nothing().returning(JobRow.id), rows)
-            new = [JobId(number) for number in made]
+            added, new = insert(JobRow).on_conflict_do_nothing().returning(JobRow.id), list[JobId]()
+            for start in range(0, len(drafts), _CHUNK):
+                part = drafts[start : start + _CHUNK]
+                rows = [self._row(draft, size, now, is_repeatable=is_repeatable) for draft, size in part]
+                new += [JobId(number) for number in await session.scalars(added, rows)]
             if len(new) < len(drafts):
                 await self._compare(session, [draft for draft, _ in drafts if draft.key is not None])
             return new

@@ -198,16 +198,18 @@ class Worker:
 
     async def _keep(self, run: _Run) -> None:
         """Renew the lease until it is lost or the job is to be cancelled; both end the handler."""
-        pause, renewed = self._pace.lease_s / 3, self._clock.monotonic()
+        pause = self._pace.lease_s / 3
+        renewed = self._clock.monotonic()
         while True:
             await self._clock.sleep(pause)
             try:
                 is_wanted = await self._store.renew(run.claim, self._pace.lease_s, run.part, run.note)
             except DatabaseUnavailable:
                 if self._clock.monotonic() - renewed < self._pace.lease_s:
+                    pause = min(pause, self._pace.poll_s)
                     continue
                 is_wanted = None  # by now another worker may have it
-            renewed = self._clock.monotonic()
+            pause, renewed = self._pace.lease_s / 3, self._clock.monotonic()
             if is_wanted is not False:
                 run.stop(is_lost=is_wanted is None)
                 return

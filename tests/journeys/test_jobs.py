@@ -6,15 +6,19 @@ import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
+from halext.storage.schema import upgrade
 from halext.testing.clock import ScaledClock
 from halext.testing.models import FakeModel
 from halext.testing.ollama import FakeOllama
 from halext.testing.server import in_thread
+from tests.conftest import Postgres, opened
 
 from .conftest import House, Up
 
@@ -69,3 +73,21 @@ def test_killed_in_the_middle_of_a_batch(up: Up, node: FakeOllama, halext: Calla
     assert {row["answer"]["text"] for row in rows} == {"It is a number."}
     assert sum(row["attempts"] for row in rows) <= 12 + 2, "no more was done again than was under way"
     assert again.stop(signal.SIGTERM) == 0
+
+
+async def test_a_worker_in_a_process_of_its_own(up: Up, node: FakeOllama, postgres: Postgres, tmp_path: Path) -> None:
+    name = await postgres.create()
+    async with opened(postgres.url(name)) as database:
+        await upgrade(database)
+    shared = {"HALEXT_DATABASE_URL": postgres.url(name), "HALEXT_MASTER_KEY": Fernet.generate_key().decode()}
+    web = up("--no-demo", "web", data=tmp_path / "web", **shared)
+    with door(web) as client:
+        client.post("/hx/nodes", json={"name": "mac", "urls": [node.url]}).raise_for_status()
+        client.post("/hx/admin/users", json={"name": "Ann"}).raise_for_status()
+        worker = up("--no-demo", "worker", data=tmp_path / "worker", **shared)
+        client.post("/hx/jobs/batch", json={"name": "numbers", "prompts": QUESTIONS[:4], "user": "Ann"})
+        until(client, lambda found: "running" in found)
+        assert worker.stop(signal.SIGTERM) == 0
+        assert "running" not in until(client, lambda found: "done" in found), "what it had is back in line, or done"
+        up("--no-demo", "worker", data=tmp_path / "worker", **shared)
+        until(client, lambda found: found == ["done"] * 4)
