@@ -76,7 +76,8 @@ def _make(purpose: tokens.Purpose) -> str:
     return tokens.PREFIXES[purpose] + MARK + secrets.token_urlsafe(tokens.RANDOM_BYTES)[len(MARK) :]
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """A master key with a mark."""
     return MARK + cipher.new_key()[len(MARK) :]
 
 
@@ -181,12 +182,12 @@ def set_out() -> None:
     """Begin to mark and to look; once for each process that runs tests."""
     assert HIDDEN not in MARKS
     tokens.make = _make
-    masterkey.new_key = _new_key  # type: ignore[attr-defined]
+    vars(masterkey)["new_key"] = new_key
     logging.Logger.callHandlers = _seen_by_log(logging.Logger.callHandlers)  # type: ignore[method-assign]
     warnings.warn = _seen_by_warnings(warnings.warn)
-    Database.close = _seen_at_close(Database.close)  # type: ignore[method-assign]
-    build = service.build
-    service.build = lambda app: watched(build(app))
+    setattr(Database, "close", _seen_at_close(Database.close))  # noqa: B010  (its type is that of a bound method)
+    build = vars(service)["build"]
+    vars(service)["build"] = lambda app: watched(build(app))
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """Attack 36: reading secrets where they have no business: in the log, in tracebacks, in `repr`, in errors and answers.
 
 Every kind of secret is driven down the paths on which things go wrong. The search itself is that of
-`tests/canaries.py`, which looks through logs, answers, objects and databases in every test of the suite; here its marks are also looked for
-in everything that people are told.
+`tests/canaries.py`, which looks through logs, answers, objects and databases in every test of the suite; here its marks
+are also looked for in everything that people are told.
 """
 
 from __future__ import annotations
@@ -96,12 +96,17 @@ def http(status: str, body: bytes, headers: bytes = b"") -> bytes:
     )
 
 
+def _key(asked: bytes) -> bytes:
+    found = re.search(rb"Bearer ([\w-]+)", asked)
+    return found[1] if found else b"none"
+
+
 FAULTS: dict[str, Callable[[bytes], bytes]] = {
     "hangs up": lambda _: b"",
     "is no server": lambda asked: b"SSH-2.0-nothing\r\n" + asked,
     "refuses the key": lambda _: http("401 No", b'{"error": "no"}'),
     "has a fault": lambda _: http("500 No", b'{"error": "oh"}'),
-    "quotes its key": lambda asked: http("500 No", b'{"error": "%s"}' % re.findall(rb"Bearer ([\w-]+)", asked)[0]),
+    "quotes its key": lambda asked: http("500 No", b'{"error": "no such key: %s"}' % _key(asked)),
     "says no JSON": lambda _: http("200 OK", b"<html>"),
     "sends elsewhere": lambda _: http("302 Found", b"", b"location: http://127.0.0.1:1/\r\n"),
 }
