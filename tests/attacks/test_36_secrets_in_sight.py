@@ -118,12 +118,13 @@ async def test_a_node_s_key_when_the_node_fails(app: App, lines: io.StringIO, fa
     async with a_node(FAULTS[fault]) as url:
         add = AddNode(name="mac", urls=[url], kind="ollama", headers={"Authorization": f"Bearer {plant()}"})
         try:
-            told = repr(await control.call(add_node, add))
+            added = await control.call(add_node, add)
         except HalextError as error:
             told = clean(error)
         else:
-            told += repr(await control.call(try_node, TryNode(name="mac")))
-            told += repr(await control.call(list_nodes, Nothing()))
+            tried = await control.call(try_node, TryNode(name="mac"))
+            shown = await control.call(list_nodes, Nothing())
+            told = f"{added!r} {tried!r} {shown!r}"
     assert MARK not in told
     assert told
 
