@@ -25,6 +25,11 @@ from sqlalchemy.pool import NullPool
 from halext.storage.engine import Database, open_database
 from halext.storage.schema import upgrade
 from halext.storage.scope import Scope
+from tests import canaries as marks
+from tests.canaries import canaries
+
+__all__ = ["canaries"]
+marks.set_out()
 
 SOAK = bool(os.environ.get("TEST_SOAK"))
 """Whether to look longer: `make soak`."""
@@ -158,6 +163,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         server.migrated = name
     async with opened(server.url(server.migrated)) as database:
         yield database
+        await marks.look_at_postgresql(database)
         await _empty(database)
 
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from types import SimpleNamespace
 
 import aiohttp
@@ -25,7 +26,7 @@ from halext.upstreams import custom
 from halext.upstreams.address import Place, Rule, networks, only, pinned, place, refusal, unwrapped_text
 from halext.upstreams.allowed import ALLOWED, is_allowed, is_repeatable
 from halext.upstreams.channel import ChannelConnector
-from halext.upstreams.secrets import SecretHeaders
+from halext.upstreams.secrets import SecretHeaders, quoted
 
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of an answer that is read whole; as long as the longest line a node may send."""
@@ -196,7 +197,7 @@ class Door:
             self.dates[endpoint.id] = date[:MAX_DATE], self._clock.now()
         try:
             _check_head(endpoint, response)
-            yield Stream(endpoint, response, limit, deadlines.gap_s)
+            yield Stream(endpoint, response, limit, deadlines.gap_s, quoted(secret))
         finally:
             response.close()
 
@@ -240,7 +241,12 @@ class Stream:
     """An answer whose body is still coming. Header names are lower-case."""
 
     def __init__(
-        self, endpoint: Endpoint, response: aiohttp.ClientResponse, first_byte_at: float | None, gap_s: float
+        self,
+        endpoint: Endpoint,
+        response: aiohttp.ClientResponse,
+        first_byte_at: float | None,
+        gap_s: float,
+        quoted: tuple[bytes, ...] = (),
     ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = {
@@ -250,6 +256,7 @@ class Stream:
         self._response = response
         self._first_byte_at = first_byte_at
         self._gap_s = gap_s
+        self._quoted = quoted
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as the node sends them; never an empty piece."""
@@ -265,7 +272,10 @@ class Stream:
             deadline = loop.time() + self._gap_s
 
     async def read(self, max_body: int = MAX_ERROR_BODY) -> bytes:
-        """The rest of the body in one piece. Raises `BadAnswer` when it is longer than `max_body` bytes."""
+        """The rest of the body in one piece. Raises `BadAnswer` when it is longer than `max_body` bytes.
+
+        In that of an error the endpoint's own key is hidden: servers quote a key that they refuse, and people read it.
+        """
         body = bytearray()
         if (self._response.content_length or 0) <= max_body:
             async for chunk in self.chunks():
@@ -273,6 +283,8 @@ class Stream:
                 if len(body) > max_body:
                     break
             else:
+                for key in self._quoted if self.status >= HTTPStatus.BAD_REQUEST else ():
+                    body = body.replace(key, b"[hidden]")
                 return bytes(body)
         raise _bad(self._endpoint, f"sent an answer of more than {max_body:,} bytes.")
 

@@ -12,6 +12,9 @@ from halext.upstream import Endpoint, Reveal
 KEPT_S = 30.0
 """How long opened headers are kept, so that a busy stream of requests does not decrypt for each."""
 
+QUOTED_MIN = 6
+"""Characters: shorter keys would hide ordinary words with them."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _RESERVED = frozenset(
@@ -61,6 +64,12 @@ class SecretHeaders:
     def forget(self, endpoint_id: EndpointId) -> None:
         """Drop what is kept for an endpoint: its headers changed, or it is gone."""
         self._kept = {endpoint: kept for endpoint, kept in self._kept.items() if endpoint.id != endpoint_id}
+
+
+def quoted(headers: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The keys as a server might quote them: whole values, and what stands behind `Bearer`."""
+    words = {word for value in headers.values() for word in (value, value.rpartition(" ")[2])}
+    return tuple(sorted((word.encode() for word in words if len(word) >= QUOTED_MIN), key=len, reverse=True))
 
 
 def _checked(endpoint: Endpoint, headers: Mapping[str, str]) -> dict[str, str]:

@@ -61,6 +61,7 @@ from halext.vault.box import Vault
 from halext.vault.cipher import Cipher, new_key
 from halext.vault.store import SecretStore
 from halext_web.service import WebService
+from tests.canaries import LOCAL, look_at_objects
 
 MODEL = "llama3.2:3b"
 EMBEDDER = "nomic-embed-text:latest"
@@ -145,7 +146,7 @@ class House:
 
     app: App
     script: Script
-    token: str
+    token: str = field(repr=False)
     url: str = ""
 
     @property
@@ -263,7 +264,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         watch=Watch(scope, registry.states, clock, {}, Rule()),
         webhooks=nobody,
         notifiers={},
-        local_token="local-secret-of-this-machine",
+        local_token=LOCAL,
     )
 
 
@@ -298,6 +299,7 @@ async def _move_in(app: App) -> str:
 async def open_house(tmp_path: Path, furniture: Furniture) -> AsyncIterator[OpenHouse]:
     """Opens houses with settings of the test's choice."""
     stack = AsyncExitStack()
+    opened: list[App] = []
 
     async def open_it(
         *, clock: Clock | None = None, builtin: bool = False, people: bool = True, **settings: Any
@@ -313,10 +315,13 @@ async def open_house(tmp_path: Path, furniture: Furniture) -> AsyncIterator[Open
         await app.registry.add(Node(NodeName("mac"), (endpoint,), builtin=builtin))
         app.registry.saw(endpoint.id, SIGHTING, asked_at=app.clock.now())
         await stack.enter_async_context(listening(app))
+        opened.append(app)
         return House(app, script, furniture.token if people else "", app.base_url)
 
     async with stack:
         yield open_it
+        for app in opened:
+            look_at_objects(app)
 
 
 @pytest.fixture

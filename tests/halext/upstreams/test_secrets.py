@@ -11,7 +11,7 @@ from halext.errors import KeyRefused, WrongKey
 from halext.testing.clock import ManualClock
 from halext.types import EndpointId, NodeName, SecretRef
 from halext.upstream import Endpoint
-from halext.upstreams.secrets import KEPT_S, SecretHeaders
+from halext.upstreams.secrets import KEPT_S, SecretHeaders, quoted
 
 ENDPOINT = Endpoint(EndpointId("mac/openai"), NodeName("mac"), "openai", "https://mac:443", secret=SecretRef("mac"))
 CANARY = "canary-5f1e"
@@ -92,3 +92,8 @@ async def test_a_vault_that_does_not_open_is_said_so() -> None:
     with pytest.raises(KeyRefused, match="master key") as caught:
         await SecretHeaders(reveal, None).headers(ENDPOINT)
     assert isinstance(caught.value.__cause__, WrongKey)
+
+
+def test_a_key_is_known_as_a_server_might_quote_it() -> None:
+    assert quoted({"authorization": "Bearer abc-def-ghi", "x": "no"}) == (b"Bearer abc-def-ghi", b"abc-def-ghi")
+    assert quoted({}) == ()
