@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from tests.access.bodies import CHAT, Body
-from tests.access.cells import Cell, Entry, entries
+from tests.access.cells import Cell, Entry, entries, target
 from tests.access.house import EMBEDDER, MODEL
 from tests.access.rights import Whose
-from tests.access.walk import ids_for, target
+from tests.access.walk import ids_for
 
 from .conftest import Sentinel
 from .lair import ADA, MIA, housed

@@ -23,6 +23,8 @@ from .conftest import Sentinel
 CASES = 12_000
 PINNED = "192.0.2.7"
 V4 = ipaddress.IPv4Address
+Form = Callable[[int, random.Random], str]
+"""An IPv4 address as a number → one way to write it."""
 TARGETS = (
     "127.0.0.1",
     "127.0.0.2",
@@ -41,7 +43,7 @@ def _isatap(v4: int, draw: random.Random) -> str:
     return str(ipaddress.IPv6Address(draw.getrandbits(64) << 64 | draw.choice((0x5EFE, 0x2005EFE)) << 32 | v4))
 
 
-def _carried(prefix: str, shift: int) -> Callable[[int, random.Random], str]:
+def _carried(prefix: str, shift: int) -> Form:
     base = int(ipaddress.IPv6Address(prefix))
     return lambda v4, draw: str(ipaddress.IPv6Address(base | v4 << shift))
 
@@ -54,7 +56,7 @@ def _zoned(v4: int, draw: random.Random) -> str:
     return draw.choice(("fe80::1%lo", "::1%lo", "fe80::%x%%1" % (v4 & 0xFFFF), "::1%25lo"))
 
 
-ANSWERS: dict[str, Callable[[int, random.Random], str]] = {
+ANSWERS: dict[str, Form] = {
     "plain": lambda v4, draw: str(V4(v4)),
     "mapped": _carried("::ffff:0:0", 0),
     "compatible": _carried("::", 0),
@@ -91,7 +93,11 @@ def _digits(v4: int, draw: random.Random) -> str:
     return "".join(digits[int(each)] if each.isdigit() else draw.choice(DOTS + ".") for each in str(V4(v4)))
 
 
-WRITTEN: dict[str, Callable[[int, random.Random], str]] = {
+def _bracketed(form: Form) -> Form:
+    return lambda v4, draw: f"[{form(v4, draw)}]"
+
+
+WRITTEN: dict[str, Form] = {
     "decimal": lambda v4, draw: str(v4),
     "hexadecimal": lambda v4, draw: hex(v4),
     "octal": lambda v4, draw: f"0{v4:o}",
@@ -107,17 +113,13 @@ WRITTEN: dict[str, Callable[[int, random.Random], str]] = {
     "brackets": lambda v4, draw: f"[{V4(v4)}]",
     "quoted": lambda v4, draw: "".join(f"%{ord(each):02x}" for each in str(V4(v4))),
     "line break": lambda v4, draw: f"{PINNED}\r\nHost: {V4(v4)}",
-    **{
-        f"[{name}]": (lambda v4, draw, form=form: f"[{form(v4, draw)}]")
-        for name, form in ANSWERS.items()
-        if name != "plain"
-    },
+    **{f"[{name}]": _bracketed(form) for name, form in ANSWERS.items() if name != "plain"},
     "plain": ANSWERS["plain"],
 }
 """What somebody may write as a node's host, by form."""
 
 
-def cases(forms: dict[str, Callable[[int, random.Random], str]], count: int, seed: int) -> Iterator[tuple[str, str]]:
+def cases(forms: dict[str, Form], count: int, seed: int) -> Iterator[tuple[str, str]]:
     """That many cases, each form as often as the others."""
     draw, names = random.Random(seed), list(forms)
     for number in range(count):

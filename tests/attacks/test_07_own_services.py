@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -38,7 +39,8 @@ SPELLINGS = ("127.0.0.1", "localhost", "127.0.0.9", "[::1]", "[::ffff:127.0.0.1]
 )
 async def test_no_service_of_ours_is_a_node(tmp_path: Path, sentinel: Sentinel, where: dict[str, str]) -> None:
     said = {name: value.format(port=sentinel.port) for name, value in where.items()}
-    settings = Settings(data_dir=tmp_path, **({"port": 0, "tunnel_port": 0} | said))
+    chosen: dict[str, Any] = {"port": 0, "tunnel_port": 0, **said}
+    settings = Settings(data_dir=tmp_path, **chosen)
 
     async def resolve(_host: str, _port: int) -> list[str]:
         return ["127.0.0.1"]
