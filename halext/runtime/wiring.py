@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from halext.accounts.audit.log import AuditLog
 from halext.accounts.audit.store import AuditStore
@@ -59,7 +62,7 @@ from halext.tunnel.hub import Changed, Tunnels, down
 from halext.tunnel.store import TunnelStore
 from halext.types import Clock, EndpointId, NodeName
 from halext.upstreams.address import is_literal
-from halext.upstreams.http import Door
+from halext.upstreams.http import Door, system_resolve
 from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
 
@@ -112,7 +115,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
         ledger = _ledger(scope, clock, stack)
         quotas = _quotas(scope, clock, stack)
         tunnels = await _tunnels(roster := TunnelStore(scope))
-        door = _door(settings, vault, clock, tunnels)
+        door = await _door(settings, vault, clock, tunnels)
         stack.push_async_callback(door.aclose)
         feed = Feed()
         registry = await _registry(scope, clock, feed, stack)
@@ -219,12 +222,12 @@ async def _registry(scope: Scope, clock: Clock, feed: Feed, stack: AsyncExitStac
     return registry
 
 
-def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
+async def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
     return Door(
         vault.reveal_headers,
         clock,
         node_cidrs=settings.node_cidrs,
-        own=own_places(settings),
+        own=own_places(settings) | await named_places(settings),
         open_channel=tunnels.open_channel,
     )
 
@@ -280,10 +283,32 @@ def _tunnel_listener(registry: Registry, prober: Prober, background: Background)
 
 
 def own_places(settings: Settings) -> frozenset[tuple[str, int]]:
-    """Where halext itself listens: a node there would be a loop. A port that is not chosen yet can't be named."""
-    hosts = ("127.0.0.1", "::1") if settings.host == "localhost" else (settings.host,)
-    literal = [host for host in hosts if settings.port and is_literal(host)]
-    return frozenset((host, settings.port) for host in literal)
+    """Where halext, its database and its Redis listen: no node is there. A port that is not chosen can't be named."""
+    listening = [(settings.host, settings.port), (settings.tunnel_host or "::", settings.tunnel_port)]
+    behind = [_service(settings.database_url, 5432), _service(settings.redis_url, 6379)]
+    found = set[tuple[str, int]]()
+    for host, port in filter(None, [*listening, *behind]):
+        hosts = ("127.0.0.1", "::1") if host == "localhost" else (host,)
+        found |= {(each, port) for each in hosts if port and is_literal(each)}
+    return frozenset(found)
+
+
+async def named_places(settings: Settings) -> frozenset[tuple[str, int]]:
+    """Where the database and Redis are that the settings call by a name, as far as it can be resolved now."""
+    found = set[tuple[str, int]]()
+    for host, port in filter(None, (_service(settings.database_url, 5432), _service(settings.redis_url, 6379))):
+        if host != "localhost" and not is_literal(host):
+            with suppress(OSError):  # one that is away is another's to report
+                found |= {(address, port) for address in await system_resolve(host, port)}
+    return frozenset(found)
+
+
+def _service(url: SecretStr | None, default_port: int) -> tuple[str, int] | None:
+    """Host and port of a service; None where there is none, or it is a socket in the file system."""
+    with suppress(ValueError):  # what can't be read is said by whoever opens it
+        parts = urlsplit(url.get_secret_value() if url is not None else "")
+        return (parts.hostname, parts.port or default_port) if parts.hostname else None
+    return None
 
 
 def gateway_options(settings: Settings) -> Options:

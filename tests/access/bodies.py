@@ -137,13 +137,12 @@ def from_schema(operation: Operation[Any, Any]) -> Body:
 
 def smallest(kind: inspect.Type) -> Value:
     """A valid value of a type."""
-    match kind:
-        case inspect.LiteralType(values=values):
-            return values[0]
-        case inspect.EnumType(cls=cls):
-            return next(iter(cls)).value
-        case inspect.UnionType(types=types):
-            return smallest(types[0])
+    if isinstance(kind, inspect.LiteralType):
+        return kind.values[0]
+    if isinstance(kind, inspect.EnumType):
+        return next(iter(kind.cls)).value
+    if isinstance(kind, inspect.UnionType):
+        return smallest(kind.types[0])
     if type(kind) in SMALLEST:
         return SMALLEST[type(kind)]
     raise LookupError(f"say in tests/access/bodies.py what the smallest {kind!r} is")

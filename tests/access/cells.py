@@ -88,12 +88,14 @@ class Cell:
 
 def entries() -> list[Entry]:
     """Every route of the table, once for each of its bodies. Raises `LookupError` for what nobody described."""
-    known = {(operation.method, operation.path): operation for operation in operations()}
+    known: dict[tuple[str, str], Operation[Any, Any]] = {
+        (operation.method, operation.path): operation for operation in operations()
+    }
     return [
         entry
         for route in all_routes()
         for method in route.methods
-        for entry in _entries(route, method, known.get((method, route.path)))  # type: ignore[call-overload]
+        for entry in _entries(route, method, known.get((method, route.path)))
     ]
 
 

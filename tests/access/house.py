@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message
 
+from halext.accounts import callers
 from halext.accounts.links.types import ChatAccount
 from halext.accounts.passwords import Passwords
 from halext.accounts.types import LOCAL, Caller, Permission, Role
@@ -32,7 +33,6 @@ from halext.runtime.settings import Settings
 from halext.runtime.shapes import AddNode
 from halext.runtime.verbs.nodes import add_node
 from halext.storage.base import Base
-from halext.storage.engine import Database
 from halext.testing.automatic1111 import FakeAutomatic1111
 from halext.testing.clock import ScaledClock
 from halext.testing.models import FakeModel
@@ -137,7 +137,8 @@ class House:
                 return {"authorization": f"Bearer {self.app.local_token}"}
             case "none":
                 return {}
-        raise LookupError(f"say how a credential of the kind {subject.shown!r} is shown")
+            case other:
+                raise LookupError(f"say how a credential of the kind {other!r} is shown")
 
     async def _session(self, person: str) -> str:
         """A cookie that is good, unless its owner is shut out: some routes end it."""
@@ -202,9 +203,8 @@ async def call(asgi: ASGIApp, method: str, target: str, headers: Mapping[str, st
 
 
 @asynccontextmanager
-async def opened(database: Database, folder: Path, scope_sets: list[frozenset[str] | None]) -> AsyncIterator[House]:
+async def opened(url: str, folder: Path, scope_sets: Sequence[frozenset[str] | None] = (None,)) -> AsyncIterator[House]:
     """A house on this database, with everyone in it. `scope_sets` are the limits of API tokens of Mia's and Ada's."""
-    url = database._url.render_as_string(hide_password=False)
     settings = Settings(data_dir=folder / "data", database_url=url, demo=False)
     words = ["Because", " it", " scatters."]
     talker = FakeModel(MODEL, script=words, structured={"tasks": []}, load_s=0, tokens_per_s=1e6)
@@ -212,6 +212,7 @@ async def opened(database: Database, folder: Path, scope_sets: list[frozenset[st
     clock = ScaledClock(10_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "Passwords", partial(Passwords, time_cost=1, memory_kib=64))
+        patch.setattr(callers, "CACHE_S", 3600.0)  # what ends a right in this process empties it all the same
         async with (
             FakeOllama([talker, embedder], slots=8, clock=clock) as ollama,
             FakeOllama([talker], clock=clock) as spare,
@@ -226,7 +227,7 @@ async def opened(database: Database, folder: Path, scope_sets: list[frozenset[st
             yield house
 
 
-async def _move_in(house: House, scope_sets: list[frozenset[str] | None]) -> None:
+async def _move_in(house: House, scope_sets: Sequence[frozenset[str] | None]) -> None:
     people = house.app.people
     limits: dict[str, frozenset[str]] = {}
     for number, (name, role) in enumerate(ROLES.items()):

@@ -37,8 +37,9 @@ from .rights import Whose
 async def test_everybody_gets_what_is_theirs_and_nothing_else(database: Database, tmp_path: Path) -> None:
     wrong: list[str] = []
     routes, sayings = entries(), commands.entries()
-    async with opened(database, tmp_path, SCOPE_SETS) as house:
-        await walk.furnish(house, {entry.key for entry in (*routes, *sayings) if entry.key})
+    url = database._url.render_as_string(hide_password=False)
+    async with opened(url, tmp_path, SCOPE_SETS) as house:
+        await walk.furnish(house, {key for key in [*(it.key for it in routes), *(it.key for it in sayings)] if key})
         for entry in routes:
             wrong += await walk.refused(house, entry)
         for said in sayings:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from halext.accounts.types import Permission, Role
+from halext_web.api.hx import operations
 
 from . import commands, kinds
 from .bodies import BODIES, CLOSED, NEVER, OVERRIDES
-from .cells import entries, operations
+from .cells import entries
 from .rights import ROLES, Outcome, Subject, Whose, expected, who
 
 PAGE = Path(__file__).parents[2] / "docs" / "access.md"
