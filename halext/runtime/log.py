@@ -30,6 +30,7 @@ QUIET = (
 
 _SECRETS = (
     re.compile(r"hx[a-z]?_[A-Za-z0-9_-]{8,}"),  # halext's own tokens, sessions and codes
+    re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # JWTs
     re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(r"(?i)(?<=basic )[A-Za-z0-9+/=]{8,}"),
     re.compile(r"sk-[A-Za-z0-9_-]{8,}"),  # what API keys of other services look like

@@ -28,6 +28,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     [
         "hx_0123456789abcdefghijABCDEFGHIJ-_xyz",
         "hxs_0123456789abcdefghijABCDEFGHIJ",
+        "hxi_0123456789abcdefghijABCDEFGHIJ",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0abc.c2lnbmF0dXJl-_",
         "sk-proj-0123456789abcdef",
         "MTIzNDU2Nzg5MDEyMzQ1Njc4.GabcdE.abcdefghijklmnopqrstuvwxyz0123456789AB",
         "123456789:AAF0123456789abcdefghijklmnopqrstuv",
