@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from halext.accounts.audit.log import AuditLog
 from halext.accounts.audit.store import AuditStore
@@ -50,6 +47,7 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.own_places import named_places, own_places
 from halext.runtime.redaction import redact, remember
 from halext.runtime.settings import Settings, secrets_of
 from halext.runtime.studio import open_studio
@@ -61,8 +59,7 @@ from halext.tasks.desk import Desk
 from halext.tunnel.hub import Changed, Tunnels, down
 from halext.tunnel.store import TunnelStore
 from halext.types import Clock, EndpointId, NodeName
-from halext.upstreams.address import is_literal
-from halext.upstreams.http import Door, system_resolve
+from halext.upstreams.http import Door
 from halext.upstreams.kinds import drivers
 from halext.vault.box import Vault
 
@@ -280,35 +277,6 @@ def _tunnel_listener(registry: Registry, prober: Prober, background: Background)
                 registry.cut_off(endpoint.id, down(endpoint))
 
     return changed
-
-
-def own_places(settings: Settings) -> frozenset[tuple[str, int]]:
-    """Where halext, its database and its Redis listen: no node is there. A port that is not chosen can't be named."""
-    listening = [(settings.host, settings.port), (settings.tunnel_host or "::", settings.tunnel_port)]
-    behind = [_service(settings.database_url, 5432), _service(settings.redis_url, 6379)]
-    found = set[tuple[str, int]]()
-    for host, port in filter(None, [*listening, *behind]):
-        hosts = ("127.0.0.1", "::1") if host == "localhost" else (host,)
-        found |= {(each, port) for each in hosts if port and is_literal(each)}
-    return frozenset(found)
-
-
-async def named_places(settings: Settings) -> frozenset[tuple[str, int]]:
-    """Where the database and Redis are that the settings call by a name, as far as it can be resolved now."""
-    found = set[tuple[str, int]]()
-    for host, port in filter(None, (_service(settings.database_url, 5432), _service(settings.redis_url, 6379))):
-        if host != "localhost" and not is_literal(host):
-            with suppress(OSError):  # one that is away is another's to report
-                found |= {(address, port) for address in await system_resolve(host, port)}
-    return frozenset(found)
-
-
-def _service(url: SecretStr | None, default_port: int) -> tuple[str, int] | None:
-    """Host and port of a service; None where there is none, or it is a socket in the file system."""
-    with suppress(ValueError):  # what can't be read is said by whoever opens it
-        parts = urlsplit(url.get_secret_value() if url is not None else "")
-        return (parts.hostname, parts.port or default_port) if parts.hostname else None
-    return None
 
 
 def gateway_options(settings: Settings) -> Options:

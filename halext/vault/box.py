@@ -77,7 +77,7 @@ class Vault:
     async def set_headers(self, ref: SecretRef, headers: Mapping[str, str]) -> None:
         """Keep the secret request headers of an endpoint."""
         for value in headers.values():
-            self._tell(value)
+            self._hear(value)
         await self.set(ref, json.dumps(dict(headers)))
 
     async def reveal_headers(self, ref: SecretRef) -> Mapping[str, str]:

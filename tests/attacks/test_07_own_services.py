@@ -11,8 +11,8 @@ import pytest
 from pydantic import SecretStr
 
 from halext.errors import Unreachable
+from halext.runtime.own_places import named_places, own_places
 from halext.runtime.settings import Settings
-from halext.runtime.wiring import named_places, own_places
 from halext.types import EndpointId, NodeName
 from halext.upstream import Endpoint
 from halext.upstreams.http import Door

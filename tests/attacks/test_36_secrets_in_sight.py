@@ -177,11 +177,11 @@ async def test_what_the_vault_holds_when_it_does_not_open(app: App, lines: io.St
         await app.vault.reveal_headers(SecretRef("broken-headers"))
     clean(caught.value)
     with pytest.raises(UnknownSecret) as missing:
-        await app.vault.reveal(SecretRef("nothing"))
+        await app.vault.reveal(SecretRef("nothing"), purpose="a test")
     clean(missing.value)
     app.vault._cipher = Cipher((new_key(),))
     with pytest.raises(WrongKey) as wrong:
-        await app.vault.reveal(SecretRef("discord"))
+        await app.vault.reveal(SecretRef("discord"), purpose="a test")
     clean(wrong.value)
     assert MARK not in repr(app.vault) + repr(await app.vault.list())
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TOKEN = "hx_" + "a" * 43
 SESSION = "hxs_" + "b" * 43
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmF0dXJl"
 
 
 def basic(user: str, password: str) -> str:
@@ -67,6 +68,8 @@ def test_the_one_credential(given_headers: list[tuple[str, str]], expected: Cred
         ([], "API_KEY=x", BadRequest),
         ([], f"whatever={TOKEN}", BadRequest),
         ([], f"whatever={SESSION}", BadRequest),
+        ([], f"whatever={JWT}", BadRequest),
+        ([], "jwt=x", BadRequest),
         ([("authorization", f"Bearer {TOKEN}")], f"key={TOKEN}", BadRequest),
     ],
 )
@@ -184,7 +187,7 @@ async def test_another_site_can_not_use_a_cookie(stranger: httpx.AsyncClient, ma
     assert (await stranger.post("/hx/tokens", json={"name": "mine"}, headers=cookie | own)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/hx/session", "/hx/first-admin"])
+@pytest.mark.parametrize("path", ["/hx/session", "/hx/first-admin", "/hx/invites/claim"])
 async def test_another_site_can_not_sign_anyone_in(stranger: httpx.AsyncClient, path: str) -> None:
     body = {"name": "Mia", "password": "battery staple"}
     answer = await stranger.post(path, json=body, headers={"Origin": "http://evil.example"})

@@ -10,12 +10,14 @@ import pytest
 from halext.accounts import tokens
 from halext.accounts.callers import CACHE_MAX, CACHE_S, TOUCH_S, Callers
 from halext.accounts.jwts import Jwts
+from halext.accounts.sessions.policy import STEP_S
 from halext.accounts.sessions.store import SessionStore
 from halext.accounts.store import CredentialStore, PeopleStore, TokenStore
 from halext.accounts.types import LOCAL, Role, TokenInfo, User
 from halext.errors import DatabaseUnavailable, Unauthenticated
 from halext.storage.scope import Scope
 from halext.testing.clock import ManualClock
+from halext.types import UserId
 
 
 class WatchedStore(CredentialStore):
@@ -166,3 +168,50 @@ async def test_a_last_use_survives_a_database_that_is_away(
     await callers.flush()
     (info,) = await everyones.all()
     assert info.last_used_at == clock.now()
+
+
+async def test_a_busy_jwt_asks_the_database_once_a_second_too(
+    callers: Callers, store: WatchedStore, clock: ManualClock, token: str
+) -> None:
+    known = await callers.known(token)
+    jwt, _ = callers._jwts.make(known.user_id, "token", known.digest, None, clock.now())
+    for _ in range(10):
+        assert (await callers.caller_for(jwt)).credential == "jwt"
+    assert store.asked == 1
+    assert jwt not in repr(vars(callers))
+    await clock.advance(CACHE_S)
+    await callers.caller_for(jwt)
+    assert store.asked == 2
+
+
+async def test_a_jwt_of_somebody_elses_token_is_refused(callers: Callers, clock: ManualClock, token: str) -> None:
+    known = await callers.known(token)
+    jwt, _ = callers._jwts.make(UserId(known.user_id + 1), "token", known.digest, None, clock.now())
+    with pytest.raises(Unauthenticated):
+        await callers.caller_for(jwt)
+
+
+async def test_a_session_is_written_down_once_in_ten_minutes(
+    callers: Callers, scope: Scope, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await PeopleStore(scope).add("Ada", Role.MEMBER, "kept", 0)
+    session, now = tokens.make("session"), clock.now()
+    sessions = callers._sessions
+    await sessions.begin(ada, tokens.digest(session), checked="kept", better=None, now=now, expires_at=now + 9999)
+    written: list[Mapping[int, float]] = []
+    real = sessions.touch
+
+    async def touch(used_at: Mapping[int, float]) -> None:
+        written.append(used_at)
+        await real(used_at)
+
+    monkeypatch.setattr(sessions, "touch", touch)
+    for _ in range(4):
+        await callers.caller_for(session)
+        await callers.flush()
+        await clock.advance(2.0)
+    assert len(written) == 1
+    await clock.advance(STEP_S)
+    await callers.caller_for(session)
+    await callers.flush()
+    assert len(written) == 2
