@@ -97,8 +97,6 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        for secret in secrets_of(settings):
-            remember(secret)
         private_dir(settings.data_dir)
         lock = stack.enter_context(DataDirLock(settings.data_dir))
         database = await _database(settings, stack)
@@ -287,7 +285,12 @@ def gateway_options(settings: Settings) -> Options:
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
-    """Open it, and bring a SQLite file up to date (a copy is kept); PostgreSQL is only upgraded when told to."""
+    """Open it, and bring a SQLite file up to date (a copy is kept); PostgreSQL is only upgraded when told to.
+
+    It is the first that is opened, and its errors may hold the first secret: from here on all settings' are hidden.
+    """
+    for secret in secrets_of(settings):
+        remember(secret)
     database = open_database(database_url(settings))
     stack.push_async_callback(database.close)
     if database.dialect == "sqlite":
