@@ -76,6 +76,7 @@ def requests(file: bytes) -> list[tuple[str, dict[str, Any]]]:
         ("/api/chat", base | {"messages": [{"role": "user", "content": "?", "images": [text]}]}),
         ("/api/generate", base | {"prompt": "?", "images": [f"data:image/png;base64,{text}"]}),
         ("/v1/chat/completions", base | {"messages": [{"role": "user", "content": [part]}]}),
+        ("/hx/conversations", {"text": "?", "images": [text]}),
     ]
 
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from halext.accounts.types import Caller, Permission
 from halext.chat import types as chat
+from halext.dialects.vision import sound
 from halext.runtime.app import App
 from halext.runtime.operations import operation
 from halext.runtime.shapes import Done, Nothing
@@ -31,18 +32,15 @@ LONGEST_WAIT_S = 20.0
 @operation("POST", "/hx/conversations", Permission.OWN)
 async def begin_conversation(app: App, caller: Caller, params: AskNew) -> Asked:
     """Begin a conversation with a question; the answer runs from now on."""
-    return _asked(
-        await app.answers.ask(caller, params.text, model=params.model, system=params.system, images=params.images)
-    )
+    images = [sound(each) for each in params.images]
+    return _asked(await app.answers.ask(caller, params.text, model=params.model, system=params.system, images=images))
 
 
 @operation("POST", "/hx/conversations/{id}/ask", Permission.OWN)
 async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
     """Ask on in a conversation; the answer runs from now on."""
-    number = chat.ConversationId(params.id)
-    return _asked(
-        await app.answers.ask(caller, params.text, conversation=number, model=params.model, images=params.images)
-    )
+    number, images = chat.ConversationId(params.id), [sound(each) for each in params.images]
+    return _asked(await app.answers.ask(caller, params.text, conversation=number, model=params.model, images=images))
 
 
 @operation("GET", "/hx/conversations", Permission.OWN)
