@@ -81,9 +81,9 @@ class Target:
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Target]:
     extra: dict[str, Any] = {}
-    if request.param == "postgresql":
-        server: Postgres = request.getfixturevalue("postgres")
-        name = await server.create()
+    server: Postgres | None = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    name = await server.create() if server else ""
+    if server:
         await _migrate(server.url(name))
         extra["database_url"] = server.url(name)
     async with open_app(Settings(data_dir=tmp_path / "data", demo=False, port=0, **extra)) as app:
@@ -98,7 +98,7 @@ async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
             for engine in {app.database.reader.sync_engine, app.database.writer.sync_engine}:
                 event.listen(engine, "before_cursor_execute", lambda *args: found.statements.add(args[2]))
             yield found
-    if request.param == "postgresql":
+    if server:
         await server.drop(name)
 
 
@@ -150,17 +150,17 @@ async def forms(client: httpx.AsyncClient, said: str) -> list[httpx.Response]:
     return answers
 
 
-def credentials(said: str) -> list[dict[str, bytes]]:
+def credentials(said: str) -> list[dict[bytes, bytes]]:
     raw = said.replace("\0", "").encode()
     packed = base64.b64encode(b"x:" + raw)
     long = b"hx_" + base64.urlsafe_b64encode(raw * 3)[:43].ljust(43, b"'")
     return [
-        {"Authorization": b"Bearer " + raw},
-        {"Authorization": b"Bearer " + long},
-        {"Authorization": b"Basic " + packed},
-        {"Authorization": raw},
-        {"Cookie": b"hx_session=hxs_" + raw},
-        {"X-Api-Key": raw},
+        {b"Authorization": b"Bearer " + raw},
+        {b"Authorization": b"Bearer " + long},
+        {b"Authorization": b"Basic " + packed},
+        {b"Authorization": raw},
+        {b"Cookie": b"hx_session=hxs_" + raw},
+        {b"X-Api-Key": raw},
     ]
 
 

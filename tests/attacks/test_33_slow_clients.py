@@ -93,7 +93,8 @@ async def test_streams_that_nobody_reads_give_the_node_back(hasty: tuple[House, 
     head = f"POST /api/chat HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {house.token}\r\n"
     said = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     (state,) = house.app.registry.states()
-    slots = state.endpoint.slots
+    slots = state.endpoint.slots or 0
+    assert slots
     async with lines(house, slots, b"") as deaf, house.client() as member:
         for reader, writer in deaf:
             reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way not to read

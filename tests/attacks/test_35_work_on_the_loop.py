@@ -76,15 +76,15 @@ async def page(house: House) -> tuple[str, str, dict[str, str]]:
     return f"/c/{begun.id}", f"/hx/answers/{turn.id}?rendered=1", {"Cookie": f"hx_session={session}"}
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("is_live", [False, True])
 async def test_others_are_served_while_something_is_rendered(
-    house: House, page: tuple[str, str, dict[str, str]], monkeypatch: pytest.MonkeyPatch, which: int
+    house: House, page: tuple[str, str, dict[str, str]], monkeypatch: pytest.MonkeyPatch, *, is_live: bool
 ) -> None:
     held = Held()
     monkeypatch.setattr(markdown, "_clean", held)
     markdown.nodes.cache_clear()
     async with house.client(headers=page[2]) as browser, house.client() as member:
-        loading = asyncio.get_running_loop().create_task(browser.get(page[which]))
+        loading = asyncio.get_running_loop().create_task(browser.get(page[1] if is_live else page[0]))
         served = 0
         try:
             while not held.threads or served < 25:
