@@ -67,174 +67,116 @@ class HalextError(Exception):
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
+    def __init_subclass__(cls, *, code: str, status: int | None = None, retryable: bool | None = None) -> None:
+        """Every error has a code of its own; status and whether trying again helps are its parent's unless it says."""
+        super().__init_subclass__()
+        cls.code = code
+        cls.status = cls.status if status is None else status
+        cls.retryable = cls.retryable if retryable is None else retryable
+
     def __init__(self, message: str | None = None, *, retry_after_s: float | None = None) -> None:
         self.message = message or (type(self).__doc__ or self.code).strip().splitlines()[0]
         self.retry_after_s = retry_after_s
         super().__init__(self.message)
 
 
-class UsageError(HalextError):
+class UsageError(HalextError, code="usage", status=400):
     """This request can't be served as it is."""
 
-    code = "usage"
-    status = 400
 
-
-class BadRequest(UsageError):
+class BadRequest(UsageError, code="bad_request"):
     """The request can't be read; check its JSON and its fields."""
 
-    code = "bad_request"
 
-
-class InvalidInput(UsageError):
+class InvalidInput(UsageError, code="invalid_input", status=422):
     """A field of the request has a value that can't be used."""
 
-    code = "invalid_input"
-    status = 422
 
-
-class TooLarge(UsageError):
+class TooLarge(UsageError, code="too_large", status=413):
     """The request is larger than this server takes."""
 
-    code = "too_large"
-    status = 413
 
-
-class UnknownModel(UsageError):
+class UnknownModel(UsageError, code="unknown_model", status=404):
     """No node has a model of this name; `halext models` lists what there is."""
 
-    code = "unknown_model"
-    status = 404
 
-
-class UnknownNode(UsageError):
+class UnknownNode(UsageError, code="unknown_node", status=404):
     """There is no node of this name; `halext node list` shows all."""
 
-    code = "unknown_node"
-    status = 404
 
-
-class NotFound(UsageError):
+class NotFound(UsageError, code="not_found", status=404):
     """There is nothing here under this name."""
 
-    code = "not_found"
-    status = 404
 
-
-class UnknownWorkspace(UsageError):
+class UnknownWorkspace(UsageError, code="unknown_workspace", status=404):
     """You are in no workspace of this name; `halext workspace list` shows yours."""
 
-    code = "unknown_workspace"
-    status = 404
 
-
-class MethodNotAllowed(UsageError):
+class MethodNotAllowed(UsageError, code="method_not_allowed", status=405):
     """This address is there, but not for this HTTP method."""
-
-    code = "method_not_allowed"
-    status = 405
 
     def __init__(self, message: str | None = None, *, allow: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.allow = allow  # the methods that it takes
 
 
-class NotOffered(UsageError):
+class NotOffered(UsageError, code="not_offered", status=403):
     """halext does not offer this operation to clients; an administrator manages models with `halext node`."""
 
-    code = "not_offered"
-    status = 403
 
-
-class AccessError(HalextError):
+class AccessError(HalextError, code="access", status=403):
     """The caller may not do this."""
 
-    code = "access"
-    status = 403
 
-
-class Unauthenticated(AccessError):
+class Unauthenticated(AccessError, code="unauthenticated", status=401):
     """Unknown caller: send an API token (`halext token create`) or sign in."""
 
-    code = "unauthenticated"
-    status = 401
 
-
-class Forbidden(AccessError):
+class Forbidden(AccessError, code="forbidden"):
     """This needs a right that the caller does not have; ask an administrator."""
 
-    code = "forbidden"
 
-
-class SignInAgain(AccessError):
+class SignInAgain(AccessError, code="sign_in_again"):
     """This changes who gets in or where secrets go: sign in again, since the last time is more than an hour ago."""
 
-    code = "sign_in_again"
 
-
-class TooManyRequests(AccessError):
+class TooManyRequests(AccessError, code="too_many_requests", status=429, retryable=True):
     """Too many attempts; wait a little and try again."""
 
-    code = "too_many_requests"
-    status = 429
-    retryable = True
 
-
-class QuotaSpent(AccessError):
+class QuotaSpent(AccessError, code="quota_spent", status=429, retryable=True):
     """Your quota is spent; `/usage` and your account's page say when there is more."""
 
-    code = "quota_spent"
-    status = 429
-    retryable = True
 
-
-class CapacityError(HalextError):
+class CapacityError(HalextError, code="capacity", status=503, retryable=True):
     """No node can take this request now."""
 
-    code = "capacity"
-    status = 503
-    retryable = True
 
-
-class NoNodeOnline(CapacityError):
+class NoNodeOnline(CapacityError, code="no_node_online"):
     """No node is online; `halext node list` says why."""
 
-    code = "no_node_online"
 
-
-class NoNodeHasModel(CapacityError):
+class NoNodeHasModel(CapacityError, code="no_node_has_model"):
     """The nodes that have this model are offline or take no requests now."""
 
-    code = "no_node_has_model"
 
-
-class NoNodeMakesPictures(CapacityError):
+class NoNodeMakesPictures(CapacityError, code="no_node_makes_pictures"):
     """No node makes pictures; add one with Stable Diffusion: `halext node add pc http://pc:7860`."""
 
-    code = "no_node_makes_pictures"
 
-
-class AllBusy(CapacityError):
+class AllBusy(CapacityError, code="all_busy"):
     """Every node that could answer is busy; try again in a moment."""
 
-    code = "all_busy"
 
-
-class Crowded(CapacityError):
+class Crowded(CapacityError, code="crowded"):
     """halext holds as much as it can for others just now; try again in a moment."""
 
-    code = "crowded"
 
-
-class UpstreamError(HalextError):
+class UpstreamError(HalextError, code="upstream", status=502, retryable=True):
     """A node failed while it worked on a request.
 
     `node` and `endpoint` say which one, `began` whether the caller had already been given a part of the answer.
     """
-
-    code = "upstream"
-    status = 502
-    retryable = True
 
     def __init__(
         self,
@@ -251,167 +193,108 @@ class UpstreamError(HalextError):
         self.began = began
 
 
-class Unreachable(UpstreamError):
+class Unreachable(UpstreamError, code="unreachable"):
     """The node can't be reached; check that it is switched on and that its server runs."""
 
-    code = "unreachable"
 
-
-class TimedOut(UpstreamError):
+class TimedOut(UpstreamError, code="timed_out", status=504):
     """The node did not answer in time."""
 
-    code = "timed_out"
-    status = 504
 
-
-class RateLimited(UpstreamError):
+class RateLimited(UpstreamError, code="rate_limited", status=503):
     """The node says that it is busy."""
 
-    code = "rate_limited"
-    status = 503
 
-
-class BadAnswer(UpstreamError):
+class BadAnswer(UpstreamError, code="bad_answer"):
     """The node sent an answer that can't be read."""
 
-    code = "bad_answer"
 
-
-class ModelMissing(UpstreamError):
+class ModelMissing(UpstreamError, code="model_missing", status=404):
     """The node says that it does not have this model any more."""
 
-    code = "model_missing"
-    status = 404
 
-
-class RequestRefused(UpstreamError):
+class RequestRefused(UpstreamError, code="request_refused", status=400, retryable=False):
     """The node refused the request as wrong; another node would say the same."""
 
-    code = "request_refused"
-    status = 400
-    retryable = False
 
-
-class KeyRefused(UpstreamError):
+class KeyRefused(UpstreamError, code="key_refused", retryable=False):
     """The node refused halext's key; set it again with `halext node add NAME URL --header …`."""
 
-    code = "key_refused"
-    retryable = False
 
-
-class Interrupted(UpstreamError):
+class Interrupted(UpstreamError, code="interrupted"):
     """The node stopped in the middle of its answer; what had arrived is kept."""
 
-    code = "interrupted"
     reply: Any = (
         None  # for users of the library the `halext.Reply` with that part; its class stands far above this file
     )
 
 
-class StateError(HalextError):
+class StateError(HalextError, code="state", status=409):
     """This clashes with how things are now."""
 
-    code = "state"
-    status = 409
 
-
-class AlreadyExists(StateError):
+class AlreadyExists(StateError, code="already_exists"):
     """There is one of this name already."""
 
-    code = "already_exists"
 
-
-class Conflict(StateError):
+class Conflict(StateError, code="conflict"):
     """Someone else changed this in the meantime; look again and repeat."""
 
-    code = "conflict"
 
-
-class Cancelled(StateError):
+class Cancelled(StateError, code="cancelled"):
     """This was cancelled before it was finished."""
 
-    code = "cancelled"
 
-
-class AlreadyRunning(StateError):
+class AlreadyRunning(StateError, code="already_running"):
     """Another halext is running on this data directory; stop it first or use another --data."""
 
-    code = "already_running"
 
-
-class PortInUse(StateError):
+class PortInUse(StateError, code="port_in_use"):
     """Another program listens on this port; choose one with --port."""
 
-    code = "port_in_use"
 
-
-class SchemaMismatch(StateError):
+class SchemaMismatch(StateError, code="schema_mismatch"):
     """The database has another schema version than this halext; run `halext db upgrade`."""
 
-    code = "schema_mismatch"
 
-
-class DatabaseUnavailable(StateError):
+class DatabaseUnavailable(StateError, code="database_unavailable", status=503, retryable=True):
     """The database does not answer or takes no changes now; try again in a moment."""
 
-    code = "database_unavailable"
-    status = 503
-    retryable = True
 
-
-class Stopped(StateError):
+class Stopped(StateError, code="stopped"):
     """This was stopped before it was finished; run it again to go on."""
 
-    code = "stopped"
 
-
-class VaultError(HalextError):
+class VaultError(HalextError, code="vault"):
     """A stored secret can't be used."""
 
-    code = "vault"
 
-
-class WrongKey(VaultError):
+class WrongKey(VaultError, code="wrong_key"):
     """The master key does not open this secret; restore the key or enter the secret again."""
 
-    code = "wrong_key"
 
-
-class UnknownSecret(VaultError):
+class UnknownSecret(VaultError, code="unknown_secret", status=404):
     """There is no secret of this name; `halext key list` shows all."""
 
-    code = "unknown_secret"
-    status = 404
 
-
-class ConfigError(HalextError):
+class ConfigError(HalextError, code="config"):
     """halext is not set up for this."""
 
-    code = "config"
 
-
-class MissingExtra(ConfigError):
+class MissingExtra(ConfigError, code="missing_extra"):
     """A part of halext that is not installed is needed."""
 
-    code = "missing_extra"
 
-
-class InvalidSetting(ConfigError):
+class InvalidSetting(ConfigError, code="invalid_setting"):
     """A setting has a value that can't be used."""
 
-    code = "invalid_setting"
 
-
-class DataDirUnusable(ConfigError):
+class DataDirUnusable(ConfigError, code="data_dir_unusable"):
     """The data directory can't be written; choose another with --data or HALEXT_DATA_DIR."""
 
-    code = "data_dir_unusable"
 
-
-class Internal(HalextError):
+class Internal(HalextError, code="internal"):
     """Something broke inside halext; the log has the details under this request's id."""
-
-    code = "internal"
 
 
 def by_code(code: str | None, under: type[HalextError] = HalextError) -> type[HalextError] | None:

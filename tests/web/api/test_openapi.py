@@ -45,7 +45,7 @@ def test_parameters_stand_where_they_are_read() -> None:
                 assert "requestBody" not in entry
     body = described["paths"]["/hx/tokens"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["required"] == ["name"]
-    assert set(body["properties"]) == {"name", "expires_in_s", "user"}
+    assert set(body["properties"]) == {"name", "expires_in_s", "scopes", "user"}
 
 
 async def test_it_is_served(member: httpx.AsyncClient) -> None:
