@@ -43,6 +43,7 @@ def door(house: House) -> httpx.Client:
 
 def until(client: httpx.Client, wanted: Callable[[list[str]], bool]) -> list[str]:
     """The states of the jobs, once they are as wanted."""
+    found: list[str] = []
     for _ in range(int(PATIENCE_S / 0.05)):
         found = [row["state"] for row in client.get("/hx/jobs", params={"name": "numbers", "user": "Ann"}).json()]
         if wanted(found):
