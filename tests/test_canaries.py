@@ -101,7 +101,10 @@ def test_a_leak_into_a_repr(secret: str) -> None:
 async def test_a_leak_into_a_database(database: Database, secret: str) -> None:
     async with database.writer.begin() as connection:
         await connection.execute(
-            text("INSERT INTO secrets (ref, sealed, key_id, created_at, updated_at) VALUES ('x', :s, 'k', 0, 0)"),
+            text(
+                "INSERT INTO secrets (ref, kind, sealed, key_id, created_at, updated_at)"
+                " VALUES ('x', 'bot', :s, 'k', 0, 0)"
+            ),
             {"s": secret},
         )
     if database.path is None:

@@ -30,6 +30,7 @@ PUBLIC = {
     ("GET", "/static/{name}"),
     ("POST", "/hx/session"),
     ("POST", "/hx/first-admin"),
+    ("POST", "/hx/invites/claim"),
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 

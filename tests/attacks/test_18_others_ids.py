@@ -128,7 +128,7 @@ async def town(house: House) -> Town:
     users = [await app.people.add_user(name, role) for name, role in roles.items()]
     callers = {user.name: Caller(user.name, user.role, "token", user.id) for user in users}
     names = [*roles, "Ada"]
-    tokens = {name: (await app.people.create_token(LOCAL, "tests", for_user=name))[0] for name in names}
+    tokens = {name: (await app.people.create_token(LOCAL, "tests", for_user=name, scopes=["all"]))[0] for name in names}
     made = Town(house, callers, tokens)
     ann = callers["Ann"]
     await app.workspaces.create(ann, WORKSPACE)

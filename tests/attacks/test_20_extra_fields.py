@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from halext.accounts.types import LOCAL
+from halext.accounts.types import LOCAL, Permission
 from halext.runtime.operations import Operation
 from halext_web.api.hx import operations
 from tests.attacks.conftest import Sentinel
@@ -38,6 +38,8 @@ EXTRA: dict[str, Any] = {
     "sharing": {"access": 3},
 }
 ADDRESSES = ("base_url", "api_base", "model_url", "url", "webhook", "callback_url")
+RIGHTS = [str(right) for right in Permission if right is not Permission.PUBLIC]
+"""All of them by name: a token that carries whatever its owner may is no fresh sign-in."""
 WRITES = [entry for entry in operations() if entry.method != "GET"]
 
 
@@ -87,7 +89,7 @@ async def send(client: httpx.AsyncClient, entry: Operation[Any, Any], extra: dic
 
 
 async def test_even_an_administrator_is_refused_and_no_row_changes(house: House, sentinel: Sentinel) -> None:
-    token, _ = await house.app.people.create_token(LOCAL, "tests", for_user="Ada")
+    token, _ = await house.app.people.create_token(LOCAL, "tests", for_user="Ada", scopes=RIGHTS)
     before = await rows(house)
     extra = {**EXTRA, **dict.fromkeys(ADDRESSES, sentinel.url)}
     async with house.client({"Authorization": f"Bearer {token}"}) as client:

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import event, text
 
 from halext.accounts.passwords import Passwords
-from halext.accounts.types import LOCAL, Role
+from halext.accounts.types import LOCAL, Permission, Role
 from halext.runtime.app import App
 from halext.runtime.operations import Operation
 from halext.runtime.settings import Settings
@@ -48,6 +48,7 @@ TEXTS = [
     f"{MARK}\0'; SELECT pg_sleep(9); --",
     f"{MARK} WAITFOR DELAY '0:0:9' /* */" + "'" * 300,
 ]
+SCOPES = [str(right) for right in Permission if right is not Permission.PUBLIC]
 SOUND: dict[Any, Any] = {int: 10_000, float: 1.0, bool: False}
 """No row has that number: an administrator may end others' tokens, and that is no attack."""
 
@@ -91,7 +92,7 @@ async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         tokens = {}
         for who, role in (("Ada", Role.ADMIN), ("Mia", Role.MEMBER), ("Eve", Role.ADMIN), ("Mallory", Role.MEMBER)):
             await app.people.add_user(who, role, "battery staple")
-            tokens[who] = (await create_token(app, LOCAL, CreateToken(name="t", user=who))).token
+            tokens[who] = (await create_token(app, LOCAL, CreateToken(name="t", user=who, scopes=SCOPES))).token
             await add_task(app, LOCAL, AddTask(title=f"{who}'s secret", user=who))
         async with listening(app):
             found = Target(app, tokens)
@@ -108,6 +109,8 @@ def value(kind: Any, said: str, *, sound: bool) -> Any:
         return [value(get_args(kind)[0], said, sound=sound)]
     if get_origin(kind) is dict:
         return {said: said}
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {each.name: value(each.type, said, sound=sound) for each in msgspec.structs.fields(kind)}
     options = [each for each in get_args(kind) if each is not type(None)]
     if str in (kind, *options):
         return said

@@ -179,7 +179,7 @@ async def test_what_the_vault_holds_when_it_does_not_open(app: App, lines: io.St
     with pytest.raises(UnknownSecret) as missing:
         await app.vault.reveal(SecretRef("nothing"), purpose="a test")
     clean(missing.value)
-    app.vault._cipher = Cipher((new_key(),))
+    app.vault._cipher, app.vault._reload = Cipher((new_key(),)), None
     with pytest.raises(WrongKey) as wrong:
         await app.vault.reveal(SecretRef("discord"), purpose="a test")
     clean(wrong.value)

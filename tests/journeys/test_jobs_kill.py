@@ -172,4 +172,3 @@ def judge(ended: list[Job], added: set[JobId], done: Counter[tuple[int, int]], l
     assert once.isdisjoint(job for job, _ in done)
     print(f"{len(ended)} jobs, {Counter(str(job.state) for job in ended)}, log {marks}")  # noqa: T201
     assert marks["began"] > len(done), "the kills hit work"
-    assert marks["late"] + marks["lost"] > 0, "and some were told that they were too late"

@@ -14,4 +14,4 @@ async def test_pages_are_whole(member: httpx.AsyncClient, path: str) -> None:
     assert 'href="#main"' in page
     assert f'<a href="{path}" aria-current="page">' in page
     assert "Mia" in page
-    assert len(page.encode()) < 30_000
+    assert len(page.encode()) < 60_000

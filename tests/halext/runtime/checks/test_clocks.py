@@ -15,7 +15,7 @@ from halext.upstream import Endpoint
 
 def say(app: App, **off: float) -> None:
     """Endpoints that say another time than ours."""
-    now = app.clock.now()
+    now = float(int(app.clock.now()))  # a Date header has no fractions
     for name, seconds in off.items():
         app.door.dates[EndpointId(name)] = formatdate(now - seconds, usegmt=True), now
 
