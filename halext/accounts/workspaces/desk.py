@@ -79,7 +79,7 @@ class Workspaces:
         return replace(caller, workspace=standing.workspace.id)
 
     async def still_on_behalf(self, caller: Caller, workspace: WorkspaceId) -> Caller:
-        """The same for what was ordered earlier and is done now. Raises `Forbidden` for who may not ask for it any more.
+        """The same for what was ordered earlier and is done now. Raises `Forbidden` for who may not do that any more.
 
         It is not done on their own account instead: that is not what they ordered.
         """
