@@ -1,7 +1,7 @@
 """Fills the place of a deferred answer so that nothing in it is looked up.
 
 Discord loads a preview of every address in a message, unless a flag says not to. The library can set that flag where a
-message is sent or a channel's message is edited, and not where a deferred answer gets its text; later is too late, since
+message is sent or a channel's message is edited, and not where a deferred answer gets its text; later is too late, as
 the first look carries the address away. So this one call is made by the library's own lower half.
 """
 
