@@ -349,6 +349,7 @@ class People:
             raise InvalidInput("Say whose token it is to be: `halext token create NAME --user WHO`")
         if for_user is not None and policy.name_key(for_user) != policy.name_key(caller.name):
             policy.require(caller, Permission.MANAGE_PEOPLE)
+            policy.require_fresh(caller, Permission.MANAGE_PEOPLE, self._clock.now())  # it opens another's account
         return await self.named(for_user or caller.name)
 
     def _tokens_in_reach(self, caller: Caller) -> TokenStore:

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
-from halext.accounts.types import Caller
+from halext.accounts.policy import require
+from halext.accounts.types import Caller, Permission
 from halext.accounts.workspaces.types import Access
 from halext.chat import policy
 from halext.chat.store import AnswerLog, ChatStore
@@ -133,8 +134,9 @@ class Answers:
         """Put a question; the answer runs from now on. What was asked is on the record when this returns.
 
         `system` is for a conversation that begins here; `images` are bare base64. Raises `InvalidInput`, `TooLarge`,
-        `NotFound`, and `Conflict` while the last answer still runs.
+        `Forbidden` without the right to ask models, `NotFound`, and `Conflict` while the last answer still runs.
         """
+        require(caller, Permission.USE)
         store = self._of(caller)
         question = Question(policy.question(text), model, policy.system(system), policy.pictures(images))
         return self._begin(await store.ask(conversation, question, self._clock.now()), caller)
@@ -144,6 +146,7 @@ class Answers:
 
         Raises `NotFound`, and `Conflict` while an answer of the conversation runs.
         """
+        require(caller, Permission.USE)
         return self._begin(await self._of(caller).again(answer, model, self._clock.now()), caller)
 
     async def continue_(self, caller: Caller, answer: TurnId) -> tuple[Conversation, Turn]:
@@ -179,6 +182,12 @@ class Answers:
         self._generation += 1
         for live in self._live.values():
             live.tell()
+
+    def shut_out(self, person: UserId) -> None:
+        """End the answers that run for someone who may not ask any more; what was said so far is kept."""
+        for live in self._live.values():
+            if live.caller.user_id == person:
+                live.stop()
 
     async def forget(self, caller: Caller, conversation: ConversationId) -> None:
         """Stop what runs in a conversation, and delete it. Raises `NotFound`, and `Forbidden` for another's."""

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from halext.accounts import policy as rights
 from halext.accounts.types import Caller, Permission
@@ -15,9 +15,11 @@ from halext.errors import DatabaseUnavailable, Forbidden, HalextError
 from halext.jobs import policy
 from halext.jobs.store import WorkStore
 from halext.jobs.types import Claim, Job, JobId, Kind, Result
-from halext.types import Clock, UserId
+from halext.types import Clock, UserId, WorkspaceId
 
 CallerOf = Callable[[UserId], Awaitable[Caller | None]]
+OnAccount = Callable[[Caller, WorkspaceId], Awaitable[Caller]]
+"""Has a caller ask for a workspace, if they may do so now. Raises `Forbidden`."""
 LEAVE_S = 3.0
 """How long an ending worker waits for the database; without it the jobs are free when their leases end."""
 LULL_MAX_S = 30.0
@@ -70,6 +72,7 @@ class Worker:
         kinds: Mapping[str, Kind],
         *,
         caller_of: CallerOf,
+        on_account: OnAccount,
         clock: Clock,
         name: str,
         slots: int,
@@ -83,6 +86,7 @@ class Worker:
         self._store = store
         self._kinds = kinds
         self._caller_of = caller_of
+        self._on_account = on_account
         self._clock = clock
         self._name = name
         self._slots = slots
@@ -194,7 +198,7 @@ class Worker:
         if caller is None:
             raise Forbidden("Its owner is shut out, so it was not done.")
         rights.require(caller, Permission.USE)
-        return replace(caller, workspace=job.workspace)
+        return caller if job.workspace is None else await self._on_account(caller, job.workspace)
 
     async def _keep(self, run: _Run) -> None:
         """Renew the lease until it is lost or the job is to be cancelled; both end the handler."""

@@ -29,6 +29,7 @@ class WorkerService:
             WorkStore(Scope(app.database)),
             app.jobs.kinds,
             caller_of=app.people.caller_of,
+            on_account=app.workspaces.still_on_behalf,
             clock=app.clock,
             name=worker_name(),
             slots=slots,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
 
-from halext.accounts.types import Caller
+from halext.accounts.policy import require
+from halext.accounts.types import Caller, Permission
 from halext.errors import BadAnswer, InvalidInput
 from halext.gateway.dispatch import Gateway
 from halext.gateway.types import Ask
@@ -55,6 +56,7 @@ class Desk:
         An answer that is not as asked for is sent back once with what is wrong. Raises what asking raises, and
         `BadAnswer` when the second one is no better.
         """
+        require(caller, Permission.USE)
         desk = self._of(caller)
         if not text.strip():
             raise InvalidInput("There is no text to draw tasks from.")

@@ -208,6 +208,11 @@ class FakeDiscord:
                 if pinged and message.author is self.world.bot:
                     raise AssertionError(f"{message.text!r} in {channel.name} pings {', '.join(sorted(pinged))}")
 
+    def assert_nothing_previewed(self) -> None:
+        """AssertionError when an address was loaded for its preview because the bot sent or edited a message."""
+        if self.world.previewed:
+            raise AssertionError(f"previews were loaded of {', '.join(self.world.previewed)}")
+
     def draw(self) -> str:
         """A page of HTML that shows every channel as a person would see it."""
         return page(self.world)

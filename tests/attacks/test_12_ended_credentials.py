@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import httpx
 import pytest
 
 from halext.accounts import policy
@@ -14,8 +16,12 @@ from halext.accounts.people import People
 from halext.accounts.types import LOCAL, Permission, Role
 from halext.cluster.memory import MemoryCluster
 from halext.errors import Unauthenticated
+from halext.runtime.control import LocalControl
+from halext.runtime.shapes import SetDisabled
+from halext.runtime.verbs.people import set_disabled
 from halext.storage.scope import Scope
 from halext.testing.clock import ManualClock
+from tests.web.conftest import House
 
 PASSWORD = "correct horse battery"
 SESSION_KINDS = {"session", "jwt of a session"}
@@ -160,3 +166,17 @@ async def test_the_sign_in_that_changed_the_password_stays_but_no_jwt_of_it(town
     await town.here.change_password(caller, PASSWORD, "another " + PASSWORD)
     await town.clock.advance(CACHE_S)
     assert await town.good(town.there) == EVERY_KIND - {"jwt of a session"}
+
+
+async def test_an_answer_that_runs_ends_with_being_shut_out(house: House, member: httpx.AsyncClient) -> None:
+    """Neither the model goes on working for someone who is shut out, nor does their stream tell more."""
+    house.script.hold(1)
+    answer = (await member.post("/hx/conversations", json={"text": "hi"})).json()["answer"]
+    await house.script.began.wait()
+    async with asyncio.timeout(10), member.stream("GET", f"/hx/answers/{answer}") as stream:
+        lines = stream.aiter_lines()
+        assert await anext(lines)
+        await LocalControl(house.app, LOCAL).call(set_disabled, SetDisabled(name="Mia", disabled=True))
+        assert "event: done" in [line async for line in lines]
+    await house.script.closed.wait()
+    assert (await member.get("/hx/me")).status_code == 401

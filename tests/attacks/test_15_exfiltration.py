@@ -27,11 +27,12 @@ ROOT = Path(__file__).parents[2]
 ATTRIBUTES = {"href", "title", "start", "target", "rel"}
 """None of them loads anything until somebody clicks."""
 SENDERS = {
-    "bots/halext_bots/discord": ({"send", "reply", "send_message"}, "suppress_embeds"),
+    "bots/halext_bots/discord": ({"send", "reply", "send_message", "edit_original_response"}, "suppress_embeds"),
     "bots/halext_bots/telegram": ({"send_message", "edit_message_text"}, "link_preview_options"),
 }
 """The calls that send a text to each platform, and the argument by which nothing in it is looked up. Discord keeps it
-for a message that is changed later."""
+for a message that is changed later, but what is deferred has no such message yet: `quietly.py` says it there, and the
+library's own call for that, which can't, is not used. What the fake Discord looks up fails any test of the bot."""
 
 
 SCRAPS = st.sampled_from(["![", "](", ")", "http://steal.example/", "<img src=", ">", "[", "]: ", "\n", "`", '"', "a"])

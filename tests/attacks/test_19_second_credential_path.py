@@ -77,6 +77,37 @@ async def test_fewer_rights_stay_fewer_however_they_are_shown(house: House, scop
             assert opened[entry.name] == ("in" if entry.permission in scopes else "forbidden"), (kind, entry.name)
 
 
+async def test_without_the_right_to_ask_no_way_leads_to_a_model(house: House) -> None:
+    """What is one's own may be read and changed with `own`; a model's time is another right, on whichever path."""
+    async with house.client(house.auth) as client:
+        begun = (await client.post("/hx/conversations", json={"text": "hi"})).json()
+        conversation, answer = begun["conversation"]["id"], begun["answer"]
+        async for _ in house.app.answers.follow(await house.app.people.caller_for(house.token), answer):
+            pass
+    asked = len(house.script.requests)
+    for headers in (await ways_in(house, "Mia", ["own"])).values():
+        async with house.client(headers | {"Origin": house.url}) as client:
+            for path, body in (
+                ("/hx/conversations", {"text": "hi"}),
+                (f"/hx/conversations/{conversation}/ask", {"text": "more"}),
+                (f"/hx/answers/{answer}/regenerate", {}),
+                (f"/hx/answers/{answer}/continue", {}),
+                ("/hx/tasks/suggest", {"text": "buy milk"}),
+                ("/hx/jobs", {"prompt": "hi"}),
+                ("/hx/images", {"prompt": "a cat"}),
+                ("/v1/chat/completions", {"model": "m", "messages": [{"role": "user", "content": "hi"}]}),
+            ):
+                refused = await client.post(path, json=body)
+                assert refused.status_code == 403, (path, refused.text)
+            for path, form in (
+                ("/ask", {"prompt": "hi"}),
+                ("/again", {"answer": str(answer), "how": "regenerate"}),
+                ("/tasks", {"do": "suggest", "text": "buy milk"}),
+            ):
+                assert (await client.post(path, data=form)).status_code == 403, path
+    assert len(house.script.requests) == asked
+
+
 async def test_without_the_right_for_ones_account_nobody_can_stay(house: House) -> None:
     for headers in (await ways_in(house, "Ada", ["use", "own"])).values():
         async with house.client(headers | {"Origin": house.url}) as client:

@@ -14,10 +14,16 @@ import pytest
 
 from halext.accounts.audit.types import Query
 from halext.accounts.types import LOCAL
+from halext.alerts.types import Rule
+from halext.alerts.watch import Watch
 from halext.runtime import log
+from halext.storage.scope import Scope
+from halext.testing.clock import ManualClock
+from tests.halext.alerts.conftest import Chat, Machines
 from tests.web.conftest import House
 
 MANY = 100
+FLAPS = 1_000
 
 
 @pytest.fixture
@@ -53,6 +59,51 @@ async def test_an_upload_that_is_broken_off_is_one_short_line(house: House, line
     assert len(told) == 20
     assert all('"level": "debug"' in line and "exception" not in line for line in told)
     assert "Traceback" not in lines.getvalue()
+
+
+async def test_requests_that_are_none_are_one_line_and_a_count(house: House, lines: io.StringIO) -> None:
+    async def send_rubbish(number: int) -> None:
+        host, port = house.url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"rubbish {number}\r\n\r\n".encode())
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    for number in range(MANY):
+        await send_rubbish(number)
+    told = [line for line in lines.getvalue().splitlines() if "Invalid HTTP request" in line]
+    assert len(told) == 1
+    assert '"level": "warning"' in told[0]
+    log.tell_counts(1e12)
+    assert f"{MANY - 1} more like this" in lines.getvalue()
+
+
+async def test_a_node_that_comes_and_goes_a_thousand_times_is_no_thousand_messages(scope: Scope) -> None:
+    """Short outages are told to nobody; one that lasts is one message, which is changed, however it flaps then."""
+    clock, machines, chat = ManualClock(), Machines(), Chat()
+    watch = Watch(scope, machines.states, clock, {"chat": chat}, Rule())
+
+    async def look(*, is_on: bool) -> None:
+        await clock.advance(30.0)
+        machines.look("mac", is_on=is_on, now=clock.now())
+        if not is_on or machines.health["mac"].good_checks > 1:
+            await watch.tick()
+
+    for _ in range(FLAPS):
+        await look(is_on=True)
+        await look(is_on=False)
+    assert chat.calls == 0
+    for _ in range(20):
+        await look(is_on=False)
+    assert (chat.calls, len(chat.began)) == (1, 1)
+    for _ in range(FLAPS // 20):  # never good for long enough to be back
+        await look(is_on=True)
+        await look(is_on=False)
+    assert (chat.calls, len(chat.began)) == (1, 1)
+    for _ in range(5):
+        await look(is_on=True)
+    assert (chat.calls, len(chat.shown)) == (2, 1)
 
 
 async def test_the_same_fault_again_and_again_is_one_traceback_and_a_count(

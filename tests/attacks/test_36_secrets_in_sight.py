@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+import halext
+from halext.accounts.audit.types import Query
 from halext.accounts.types import LOCAL
 from halext.alerts.types import Alert
 from halext.errors import HalextError, InvalidInput, Unauthenticated, UnknownSecret, WrongKey
@@ -28,6 +30,7 @@ from halext.runtime.alerting import Webhooks
 from halext.runtime.app import App
 from halext.runtime.control import LocalControl
 from halext.runtime.redaction import redact
+from halext.runtime.service import Service
 from halext.runtime.settings import Settings
 from halext.runtime.shapes import AddNode, AddUser, CreateToken, Nothing, SetKey, SetPassword, TryNode
 from halext.runtime.verbs.keys import set_key
@@ -35,10 +38,14 @@ from halext.runtime.verbs.nodes import add_node, list_nodes, try_node
 from halext.runtime.verbs.people import add_user, create_token, set_password
 from halext.runtime.wiring import open_app
 from halext.storage.engine import open_database
+from halext.testing.discord import FakeDiscord
+from halext.testing.telegram import FakeTelegram
 from halext.testing.webhooks import FakeWebhooks
 from halext.types import SecretRef
 from halext.upstreams.webhook import Reach
 from halext.vault.cipher import Cipher, new_key
+from halext_bots.discord.service import DiscordService
+from halext_bots.telegram.service import TelegramService
 from tests.canaries import MARK, plant
 
 ALERT = Alert("hx-1-open", "mac is offline", "Offline since noon.", is_over=False, started_at=0.0, ended_at=None)
@@ -210,3 +217,66 @@ def test_settings_that_are_wrong_are_told_without_their_value(monkeypatch: pytes
     with pytest.raises(HalextError) as caught:
         settings.load()
     clean(caught.value)
+
+
+async def refused(app: App, part: Service, lines: io.StringIO) -> str:
+    """Run a bot until its platform has refused its token; what it told its owner."""
+    told: list[str] = []
+    task = asyncio.get_running_loop().create_task(part.run(app, told.append))
+    async with asyncio.timeout(20):
+        while True:
+            if "refuses the bot's token" in lines.getvalue() + " ".join(told):
+                break
+            await asyncio.sleep(0.02)
+    shown = f"{told!r} {part!r} {task!r} {app.notifiers!r} {app.settings!r}"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return shown
+
+
+async def test_a_token_that_discord_refuses(tmp_path: Path, lines: io.StringIO) -> None:
+    async with FakeDiscord() as discord:
+        own = Settings(
+            data_dir=tmp_path / "d",
+            discord_token=SecretStr(plant()),
+            discord_api_base=discord.api_base,
+            discord_gateway=discord.gateway_url,
+        )
+        async with open_app(own) as app:
+            shown = await refused(app, DiscordService(), lines)
+            await app.audit.close()
+            shown += repr(await app.audit.page(LOCAL, Query(limit=1000)))
+    assert MARK not in shown
+
+
+async def test_a_token_that_telegram_refuses(tmp_path: Path, lines: io.StringIO) -> None:
+    async with FakeTelegram() as telegram:
+        token = f"1234567:{plant()}"
+        own = Settings(data_dir=tmp_path / "t", telegram_token=SecretStr(token), telegram_api_base=telegram.url)
+        async with open_app(own) as app:
+            shown = await refused(app, TelegramService(), lines)
+            await app.audit.close()
+            shown += repr(await app.audit.page(LOCAL, Query(limit=1000)))
+    assert MARK not in shown
+
+
+def test_what_a_notebook_shows_of_a_client_and_of_its_errors() -> None:
+    """The values of a cell, their HTML, their attributes in completions and the traceback of a cell that failed."""
+    dead = "http://127.0.0.1:1"
+    headers = {dead: {"Authorization": f"Bearer {plant()}"}}
+    with halext.Client(dead, token=plant(), headers=headers) as client:
+        things: list[object] = [client, client.aio, client.aio.session]
+        for call in (lambda: client.ask("hi"), client.models, client.nodes):
+            try:
+                things.append(call())
+            except HalextError as error:
+                clean(error)
+                told = "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
+                assert MARK not in told
+        for thing in things:
+            assert MARK not in repr(thing) + str(thing)
+            for way in (getattr(thing, name, None) for name in ("_repr_html_", "_repr_markdown_")):
+                try:
+                    assert MARK not in str(way() if way else "")
+                except HalextError as error:  # a table that looks again when it is shown
+                    clean(error)

@@ -25,7 +25,7 @@ from halext.jobs.worker import Pace, Worker
 from halext.runtime.clock import SystemClock
 from halext.storage.engine import open_database
 from halext.storage.scope import Scope
-from halext.types import UserId
+from halext.types import UserId, WorkspaceId
 
 PACE = Pace(lease_s=0.5, poll_s=0.02, drain_s=0.0)
 SLOTS = 2
@@ -75,11 +75,15 @@ async def work(url: str, log: str, name: str, seed: int) -> None:
     async def caller_of(user: UserId) -> Caller | None:
         return Caller("Ann", Role.MEMBER, "house", user)
 
+    async def on_account(caller: Caller, workspace: WorkspaceId) -> Caller:
+        raise AssertionError(f"no job is for workspace {workspace} of {caller.name}")
+
     database = open_database(url)
     store = WatchedStore(Scope(database), note)
     kinds = {"often": Kind(do), "once": Kind(do, is_repeatable=False)}
     clock = SystemClock()
-    await Worker(store, kinds, caller_of=caller_of, clock=clock, name=name, slots=SLOTS, pace=PACE).run()
+    who = {"caller_of": caller_of, "on_account": on_account}
+    await Worker(store, kinds, **who, clock=clock, name=name, slots=SLOTS, pace=PACE).run()
 
 
 def serve(url: str, log: str) -> None:

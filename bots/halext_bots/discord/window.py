@@ -11,6 +11,7 @@ from math import inf
 import discord
 
 from halext.types import Clock
+from halext_bots.discord import quietly
 from halext_bots.discord.content import NOBODY, ByChannel, Content
 from halext_bots.discord.failures import (
     ANSWERED_ALREADY,
@@ -138,14 +139,12 @@ class Window:
     async def _fill(self, body: Content, by_channel: ByChannel) -> str:
         """Write over what says that an answer will come."""
         try:
-            edited = await self._interaction.edit_original_response(
-                content=body.text, view=body.view(), attachments=body.uploads(), allowed_mentions=NOBODY
-            )
+            ref = await quietly.fill(self._interaction, body)
         except discord.HTTPException as error:
             if error.code != UNKNOWN_MESSAGE:
                 raise
             return await self._add(body, by_channel)  # somebody has deleted it
-        return self._kept(edited.id)
+        return self._kept(ref)
 
     async def _answer_openly(self, body: Content, by_channel: ByChannel) -> str:
         """For all, although only one person was told that an answer will come."""
@@ -178,7 +177,7 @@ class Window:
         )
         return self._kept(added.id)
 
-    def _kept(self, message_id: int | None) -> str:
+    def _kept(self, message_id: int | str | None) -> str:
         ref = str(message_id)
         self._refs.add(ref)
         return ref

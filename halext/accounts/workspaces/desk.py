@@ -10,9 +10,9 @@ from halext.accounts.types import Caller, Permission, UsageTotal
 from halext.accounts.workspaces import policy
 from halext.accounts.workspaces.store import AllWorkspaces, WorkspaceStore
 from halext.accounts.workspaces.types import Membership, Standing, Workspace, WorkspaceRole
-from halext.errors import UnknownWorkspace
+from halext.errors import Forbidden, UnknownWorkspace
 from halext.storage.scope import Scope
-from halext.types import Clock
+from halext.types import Clock, WorkspaceId
 
 
 class Workspaces:
@@ -77,6 +77,20 @@ class Workspaces:
         standing = await self._of(caller).standing(name)
         policy.check_writer(standing.role)
         return replace(caller, workspace=standing.workspace.id)
+
+    async def still_on_behalf(self, caller: Caller, workspace: WorkspaceId) -> Caller:
+        """The same for what was ordered earlier and is done now. Raises `Forbidden` for who may not do that any more.
+
+        It is not done on their own account instead: that is not what they ordered.
+        """
+        try:
+            standing = await self._of(caller).numbered(workspace)
+            policy.check_writer(standing.role)
+        except (UnknownWorkspace, Forbidden):
+            raise Forbidden(
+                "You may not ask on the account of its workspace any more, so it was not done; order it again."
+            ) from None
+        return replace(caller, workspace=workspace)
 
     # --- for those who manage people ---
 

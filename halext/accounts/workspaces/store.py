@@ -166,6 +166,14 @@ class WorkspaceStore:
             row, role = await _standing(session, name, self._person)
             return Standing(_workspace(row), role)
 
+    async def numbered(self, workspace: WorkspaceId) -> Standing:
+        """The workspace of this number, and what the person is in it. Raises `UnknownWorkspace`."""
+        async with self._scope.read() as session:
+            found = (await session.execute(_standings(self._person).where(WorkspaceRow.id == workspace))).first()
+            if found is None:
+                raise UnknownWorkspace
+            return Standing(_workspace(found[0]), WorkspaceRole(found[1]))
+
     async def people(self, name: str) -> tuple[Standing, list[Membership]]:
         """Who is in it, by name. Raises `UnknownWorkspace`."""
         async with self._scope.read() as session:

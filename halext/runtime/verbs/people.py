@@ -62,7 +62,10 @@ async def set_password(app: App, caller: Caller, params: SetPassword) -> UserInf
 async def set_disabled(app: App, caller: Caller, params: SetDisabled) -> UserInfo:
     """Shut a person out, or let them in again."""
     del caller
-    return user_info(await app.people.set_disabled(params.name, disabled=params.disabled))
+    user = await app.people.set_disabled(params.name, disabled=params.disabled)
+    if user.disabled:
+        app.answers.shut_out(user.id)
+    return user_info(user)
 
 
 @operation("POST", "/hx/tokens", Permission.ACCOUNT)

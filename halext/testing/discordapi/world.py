@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import mimetypes
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +12,17 @@ from urllib.parse import quote
 from halext.testing.discordapi.mentions import pings
 from halext.testing.discordapi.refusal import unknown
 from halext.testing.discordapi.snowflake import Snowflakes
-from halext.testing.discordapi.things import HAS_THREAD, Attachment, Channel, Guild, Message, Revision, Role, User
+from halext.testing.discordapi.things import (
+    HAS_THREAD,
+    SUPPRESS_EMBEDS,
+    Attachment,
+    Channel,
+    Guild,
+    Message,
+    Revision,
+    Role,
+    User,
+)
 from halext.types import Clock
 
 TYPING_S = 10.0
@@ -20,6 +31,8 @@ LINK_S = 24 * 3600.0
 """How long the address of a file works."""
 REPLY = 19
 THREAD_CREATED = 18
+ADDRESS = re.compile(r"(?<!<)https?://[^\s>)]+", re.IGNORECASE)
+"""What Discord loads a preview of: an address that is not in pointed brackets."""
 Emit = Callable[[str, dict[str, Any]], None]
 
 
@@ -36,6 +49,8 @@ class World:
         self.channels: dict[int, Channel] = {}
         self.files: dict[int, Attachment] = {}
         self.url = ""
+        self.previewed: list[str] = []
+        """The addresses in messages of the bot that were loaded to show a preview."""
         self.emit: Emit = lambda _name, _body: None
         self.changed: Callable[[], None] = lambda: None
 
@@ -178,6 +193,7 @@ class World:
             channel, self.ids.next(), author, [revision], flags, kind, nonce, reply_to, only_for, interaction
         )
         channel.messages[message.id] = message
+        self._preview(message)
         channel.is_archived = False
         self.tell_message("MESSAGE_CREATE", message)
         return message
@@ -187,7 +203,12 @@ class World:
         message.edited_at = self.date()
         message.flags = message.flags if flags is None else flags
         message.revisions.append(self._dated(revision, None))
+        self._preview(message)
         self.tell_message("MESSAGE_UPDATE", message)
+
+    def _preview(self, message: Message) -> None:
+        if message.author is self.bot and not message.flags & SUPPRESS_EMBEDS:
+            self.previewed += ADDRESS.findall(message.text)
 
     def delete(self, message: Message) -> None:
         """Remove a message."""

@@ -108,12 +108,14 @@ def faster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def scenes(furnish: Furnish) -> AsyncIterator[Scenes]:
-    """Makes a scene with these settings; the bot is not running yet. Nobody was pinged when the test is over."""
+    """Makes a scene with these settings; the bot is not running yet. Nobody was pinged and no
+    preview loaded when the test is over."""
     async with AsyncExitStack() as stack:
 
         async def scenes(fake: FakeDiscord | None = None, **settings: Any) -> Scene:
             discord = await stack.enter_async_context(fake or FakeDiscord(scale=SCALE))
             stack.callback(discord.assert_nobody_pinged)
+            stack.callback(discord.assert_nothing_previewed)
             ada = discord.user("Ada")
             guild = discord.guild("Home", ada)
             offered = tuple(str(guild.id) if one == "Home" else one for one in settings.pop("discord_guilds", ()))

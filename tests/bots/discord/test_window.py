@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from halext.tasks.types import Draft
 from halext.testing.discordapi import interactions
 from halext.testing.discordapi.commands import Command
 from halext_bots.discord import chats, window
@@ -48,6 +49,17 @@ async def test_what_is_for_all_is_seen_by_all_however_slow_it_is(scene: Scene, m
     assert asked.reply
     assert asked.reply.is_deleted  # what said to Ada alone that an answer will come
     assert len(scene.said()) == 1
+
+
+async def test_no_address_in_a_deferred_answer_is_looked_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once(monkeypatch)
+    slow_lookups(scene, monkeypatch)
+    title = "Read https://steal.example/?what=was-said"
+    await scene.house.app.desk.add(scene.member, Draft(title))
+    asked = scene.ada.slash("task list", channel=scene.room)
+    told = await scene.until_said("steal.example")
+    assert told is asked.reply
+    assert scene.discord.world.previewed == []
 
 
 async def test_an_answer_whose_arrival_was_never_heard_of_is_not_doubled(scene: Scene) -> None:

@@ -152,3 +152,16 @@ async def test_a_right_of_another_version_is_none_here(people: People, scope: Sc
     async with scope.write() as session:
         await session.execute(text("UPDATE tokens SET scopes = 'use fly'"))
     assert (await people.caller_for(token)).scopes == frozenset({Permission.USE})
+
+
+async def test_a_token_for_someone_else_takes_a_new_sign_in(people: People, clock: ManualClock) -> None:
+    """A browser that was left open must not open another person's conversations."""
+    await people.add_user("Boss", Role.ADMIN, "correct horse battery")
+    await people.add_user("Mia", Role.MEMBER)
+    session, _ = await people.sign_in("Boss", "correct horse battery")
+    boss = await people.caller_for(session)
+    await people.create_token(boss, "t", for_user="Mia")
+    await clock.advance(3601)
+    with pytest.raises(SignInAgain):
+        await people.create_token(boss, "t", for_user="Mia")
+    await people.create_token(boss, "mine")

@@ -53,6 +53,16 @@ async def test_a_question_is_answered_and_kept(room: Room) -> None:
     assert [event.kind for event in await until_done(room, turn.id)] == ["whole", "done"]
 
 
+async def test_an_answer_ends_with_the_access_of_who_asked(room: Room) -> None:
+    _, turn = await room.answers.ask(room.ann, "Why?")
+    _, others = await room.answers.ask(room.bob, "Why?")
+    assert room.ann.user_id is not None
+    room.answers.shut_out(room.ann.user_id)
+    assert (await until_done(room, turn.id))[-1].kind == "done"
+    assert (await room.answers.turn(room.ann, turn.id)).outcome.state is TurnState.STOPPED
+    assert (await room.answers.turn(room.bob, others.id)).outcome.state is TurnState.RUNNING
+
+
 async def test_the_model_remembers(room: Room) -> None:
     room.model.say("Hello Ann.", None)
     conversation, turn = await room.answers.ask(room.ann, "I am Ann.", model="m")

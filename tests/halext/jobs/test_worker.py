@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import insert, select
 
 from halext.accounts.store import CodeRow
 from halext.accounts.types import Caller, Role, User
-from halext.errors import BadAnswer, DatabaseUnavailable, InvalidInput, NoNodeOnline
+from halext.errors import BadAnswer, DatabaseUnavailable, Forbidden, InvalidInput, NoNodeOnline
 from halext.jobs import policy
 from halext.jobs.store import JobStore, WorkStore
 from halext.jobs.types import Claim, Draft, Job, JobId, JobState, Kind, Progress, Result
@@ -40,9 +41,15 @@ class Scene:
         self.began = asyncio.Event()
         self.was_cancelled = asyncio.Event()
         self.calls: list[Job] = []
+        self.groups: set[int] = set()
 
     async def caller_of(self, user: UserId) -> Caller | None:
         return self.known.get(user)
+
+    async def on_account(self, caller: Caller, workspace: WorkspaceId) -> Caller:
+        if workspace not in self.groups:
+            raise Forbidden("not there any more")
+        return replace(caller, workspace=workspace)
 
     def worker(self, do: Do, *, slots: int = 2, pace: Pace = QUICK, is_alone: bool = False) -> Worker:
         async def handle(job: Job, caller: Caller, progress: Progress, /) -> Result:
@@ -59,6 +66,7 @@ class Scene:
             self.store,
             kinds,
             caller_of=self.caller_of,
+            on_account=self.on_account,
             clock=SystemClock(),
             name="w1",
             slots=slots,
@@ -118,6 +126,7 @@ async def for_ever(job: Job, caller: Caller, progress: Progress) -> Result:
 
 async def test_it_does_what_is_in_line_and_what_comes(scene: Scene) -> None:
     worker = scene.worker(echo, pace=Pace(poll_s=60))
+    scene.groups.add(3)
     first = await scene.add(workspace=WorkspaceId(3))
     async with scene.working(worker):
         assert (await scene.until(first, JobState.DONE)).result == {"said": "a", "by": "Ann"}
@@ -228,6 +237,15 @@ async def test_an_owner_who_is_shut_out(scene: Scene, ann: User) -> None:
         job = await scene.until(number, JobState.FAILED)
     assert job.failure is not None
     assert job.failure.message == "Its owner is shut out, so it was not done."
+    assert scene.calls == []
+
+
+async def test_an_owner_who_has_left_the_workspace_that_it_was_ordered_for(scene: Scene) -> None:
+    number = await scene.add(workspace=WorkspaceId(3))
+    async with scene.working(scene.worker(echo)):
+        job = await scene.until(number, JobState.FAILED)
+    assert job.failure is not None
+    assert job.failure.message == "not there any more"
     assert scene.calls == []
 
 

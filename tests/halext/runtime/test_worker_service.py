@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from halext.accounts.types import Caller, Role
-from halext.jobs.types import Draft, Job, JobState, Kind, Progress, Result
+from halext.accounts.workspaces.types import WorkspaceRole
+from halext.jobs.policy import ENDED
+from halext.jobs.types import Draft, Job, JobId, JobState, Kind, Progress, Result
 from halext.runtime.app import App
 from halext.runtime.settings import Settings
 from halext.runtime.wiring import open_app
@@ -47,6 +49,48 @@ async def test_it_does_what_people_order(app: App) -> None:
         await done.wait()
     assert (await app.jobs.job(caller, job.id)).state is JobState.DONE
     assert (await app.jobs.job(caller, job.id)).result == "Ann"
+
+
+async def ended(app: App, caller: Caller, number: JobId) -> Job:
+    """The job when nothing becomes of it any more."""
+    async with asyncio.timeout(20):
+        while True:
+            if (job := await app.jobs.job(caller, number)).state in ENDED:
+                return job
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", ["left", "viewer", "deleted"])
+async def test_a_workspace_is_asked_again_when_its_job_is_done(app: App, how: str) -> None:
+    """What was ordered on its account is not done on it for someone who may not do that any more."""
+    done: list[Caller] = []
+
+    async def handle(job: Job, caller: Caller, progress: Progress, /) -> Result:
+        done.append(caller)
+        return Result(caller.workspace)
+
+    app.jobs.kinds = {"echo": Kind(handle)}
+    users = [await app.people.add_user(name, Role.MEMBER) for name in ("Ann", "Ben")]
+    ann, ben = (Caller(user.name, user.role, "session", user.id) for user in users)
+    await app.workspaces.create(ann, "family")
+    await app.workspaces.add(ann, "family", "Ben", WorkspaceRole.MEMBER)
+    here = await app.workspaces.on_behalf(ben, "family")
+    first = await app.jobs.add(here, Draft("echo", {}, workspace=here.workspace))
+    async with running(app):
+        await ended(app, ben, first.id)
+    second = await app.jobs.add(here, Draft("echo", {}, workspace=here.workspace))
+    match how:
+        case "left":
+            await app.workspaces.remove(ben, "family", "Ben")
+        case "viewer":
+            await app.workspaces.set_role(ann, "family", "Ben", WorkspaceRole.VIEWER)
+        case _:
+            await app.workspaces.delete(ann, "family")
+    async with running(app):
+        job = await ended(app, ben, second.id)
+    assert [caller.workspace for caller in done] == [here.workspace]
+    assert job.failure is not None
+    assert "any more" in job.failure.message
 
 
 async def test_a_process_may_take_none(settings: Settings) -> None:

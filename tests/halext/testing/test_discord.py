@@ -17,6 +17,7 @@ from discord import app_commands
 
 from halext.testing.clock import ScaledClock
 from halext.testing.discord import Channel, FakeDiscord, Person, RateRules, Rule, UnknownRoutes
+from halext.testing.discordapi.things import Revision
 from tests.halext.testing.discordapi.client import Bot, Interaction, answer, online
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (320).to_bytes(4, "big") + (200).to_bytes(4, "big")
@@ -409,3 +410,16 @@ def test_by_hand_it_prints_its_settings_and_ends_cleanly() -> None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0
         assert process.stderr.read() == ""
+
+
+def test_addresses_are_looked_up_unless_a_message_says_not_to(fake: FakeDiscord, room: Channel) -> None:
+    world = fake.world
+    quiet = world.add_message(room, world.bot, Revision("https://a.example/x and <https://b.example>"), flags=1 << 2)
+    world.revise(quiet, Revision("https://a.example/y"))
+    fake.assert_nothing_previewed()
+    loud = world.add_message(room, world.bot, Revision("<https://b.example>"))
+    fake.assert_nothing_previewed()
+    world.revise(loud, Revision("see https://c.example/z"))
+    assert world.previewed == ["https://c.example/z"]
+    with pytest.raises(AssertionError, match=r"c\.example"):
+        fake.assert_nothing_previewed()
