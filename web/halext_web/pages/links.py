@@ -117,7 +117,9 @@ def _number(fields: Fields) -> int:
 async def _page(visit: Visit, *, error: HalextError | None = None, **shown: Any) -> Response:
     app, caller = visit.app, visit.caller
     context: Shown = {"code": None, "invite": None, "done": "", "roles": ROLES} | shown
-    context["limits"] = [line for line in await my_quota(app, caller, Nothing()) if line.limit is not None]
+    # What is one's own is another right, which a token that may change the account need not have.
+    lines = await my_quota(app, caller, Nothing()) if may(caller, Permission.OWN) else []
+    context["limits"] = [line for line in lines if line.limit is not None]
     context["links"] = await list_links(app, caller, LinksOf())
     context["sessions"] = await list_sessions(app, caller, Nothing())
     context["tokens"] = await list_tokens(app, caller, Nothing())
