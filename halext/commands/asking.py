@@ -86,10 +86,9 @@ def _named(model: str) -> str:
 async def stop(app: App, said: Said) -> Reply:
     """Stop the answer that is being written."""
     turn = await _answer(app, said)
-    if turn.outcome.state is not TurnState.RUNNING:
-        return Text("That answer has ended already.", is_quiet=True)
     ended = await app.answers.stop(said.caller, turn.id)
-    is_stopped = ended.outcome.state is TurnState.STOPPED  # it may have come to its end just now
+    is_running = turn.outcome.state is TurnState.RUNNING
+    is_stopped = is_running and ended.outcome.state is TurnState.STOPPED  # it may have come to its end just now
     return Text("Stopped." if is_stopped else "That answer has ended already.", is_quiet=True)
 
 
