@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -96,7 +96,7 @@ def operations() -> str:
         "|---|---|---|",
     ]
     table = sorted(OPERATIONS, key=lambda entry: (entry.path, entry.method))
-    lines += [f"| `{entry.method} {entry.path}` | {entry.permission} | {entry.summary} |" for entry in table]
+    lines += [f"| `{entry.method} {entry.path}` | {' and '.join(entry.rights)} | {entry.summary} |" for entry in table]
     return "\n".join(lines) + "\n"
 
 
@@ -124,12 +124,15 @@ def command_line() -> str:
 
 
 RIGHTS = {
-    Permission.PUBLIC: ("For everyone", "Also for people whom halext does not know yet."),
-    Permission.USE: ("For people with a linked account", "Everyone has their own conversations, models and tasks."),
-    Permission.MANAGE_NODES: ("For administrators", "With the role `admin`."),
-    Permission.MANAGE_PEOPLE: ("About people, for administrators", "With the role `admin`."),
+    "For everyone": ({Permission.PUBLIC}, "Also for people whom halext does not know yet."),
+    "For people with a linked account": (
+        {Permission.USE, Permission.OWN, Permission.ACCOUNT},
+        "Everyone has their own conversations, models and tasks.",
+    ),
+    "For administrators": ({Permission.MANAGE_NODES}, "With the role `admin`."),
+    "About people, for administrators": ({Permission.MANAGE_PEOPLE}, "With the role `admin`."),
 }
-"""Who may say a command, and how the page puts it. A command with another right needs a line here."""
+"""Who may say a command, and how the page puts it. A command with another right needs a place here."""
 
 
 def chat_commands() -> str:
@@ -166,9 +169,9 @@ def chat_commands() -> str:
         "```",
     ]
     commands = load().all()
-    for right, (title, remark) in RIGHTS.items():
+    for title, (rights, remark) in RIGHTS.items():
         lines += ["", f"## {title}", "", remark]
-        for command in (command for command in commands if command.permission is right):
+        for command in (command for command in commands if command.permission in rights):
             lines += ["", f"### `{usage(command)}`", "", f"{command.description}."]
             lines += ["", *map(_option, command.options)] if command.options else []
     lines += [
@@ -221,11 +224,10 @@ def _plain(text: str) -> str:
     return re.sub(r" *\[default: \(?([^)\]]*)\)?\]", r" Default: \1.", text).strip()
 
 
-WHO = {
-    right: ", ".join(f"{role}s" for role in (Role.GUEST, Role.MEMBER, Role.ADMIN) if right in PERMISSIONS[role])
-    for right in Permission
-} | {Permission.PUBLIC: "anyone"}
-"""Right → who has it."""
+def _who(rights: Collection[Permission]) -> str:
+    if set(rights) == {Permission.PUBLIC}:
+        return "anyone"
+    return ", ".join(f"{role}s" for role in (Role.GUEST, Role.MEMBER, Role.ADMIN) if PERMISSIONS[role] >= set(rights))
 
 
 def access() -> str:
@@ -234,19 +236,21 @@ def access() -> str:
         "# Who may do what",
         NOTE,
         "",
-        "Every route and every command in chats declares one right; a route without one stops the start. Whoever has",
-        "it reaches what is their own and what is everybody's. What belongs to somebody else is as if it were not",
-        "there, for administrators too; only tokens can be ended by whoever manages people. An API token that is",
-        "limited to some rights has no others, whatever its owner has. `tests/access` asks each of these for all,",
-        "with every credential and with ids that are one's own, another's, missing or broken, on both databases.",
+        "Every route and every command in chats declares its right, and a second one where a model is asked about what",
+        "is one's own; a route without one stops the start. Whoever has it reaches what is their own, what is shared",
+        "with them (a viewer only reads it, and its owner alone deletes and shares it) and what is everybody's. What",
+        "belongs to somebody else is as if it were not there, for administrators too; only tokens can be ended by",
+        "whoever manages people. An API token that is limited to some rights has no others, whatever its owner has.",
+        "`tests/access` asks each of these for all, with every credential and with ids that are one's own, another's,",
+        "shared, missing or broken, on both databases.",
         "",
         "| route | right | who |",
         "|---|---|---|",
     ]
-    table = sorted((route.path, method, route.permission) for route in all_routes() for method in route.methods)
-    lines += [f"| `{method} {path}` | {right} | {WHO[right]} |" for path, method, right in table]
+    table = sorted((route.path, method, route.rights) for route in all_routes() for method in route.methods)
+    lines += [f"| `{method} {path}` | {' and '.join(rights)} | {_who(rights)} |" for path, method, rights in table]
     lines += ["", "| command in chats | right | who |", "|---|---|---|"]
-    lines += [f"| `/{entry.name}` | {entry.permission} | {WHO[entry.permission]} |" for entry in load().all()]
+    lines += [f"| `/{entry.name}` | {' and '.join(entry.rights)} | {_who(entry.rights)} |" for entry in load().all()]
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from halext.accounts.types import Caller
+from halext.accounts.types import Caller, Permission
 from halext.chat.types import ConversationId, Turn, TurnId, TurnState
 from halext.commands import words
 from halext.commands.attachments import with_files
@@ -42,7 +42,7 @@ MODEL = Option("model", "Which model answers; else the one of this chat", comple
 ANSWER = Option("answer", "Which answer, by its number; else the last one here")
 
 
-@command("ask", QUESTION, MODEL, takes_files=True)
+@command("ask", QUESTION, MODEL, permission=Permission.OWN, also=Permission.USE, takes_files=True)
 async def ask(app: App, said: Said) -> Reply:
     """Ask a model; the conversation of this chat goes on."""
     place = said.speaker.place
@@ -82,18 +82,17 @@ def _named(model: str) -> str:
     return "the best model of the moment" if model in {"", AUTO} else words.code(model)
 
 
-@command("stop", ANSWER)
+@command("stop", ANSWER, permission=Permission.OWN)
 async def stop(app: App, said: Said) -> Reply:
     """Stop the answer that is being written."""
     turn = await _answer(app, said)
-    if turn.outcome.state is not TurnState.RUNNING:
-        return Text("That answer has ended already.", is_quiet=True)
     ended = await app.answers.stop(said.caller, turn.id)
-    is_stopped = ended.outcome.state is TurnState.STOPPED  # it may have come to its end just now
+    is_running = turn.outcome.state is TurnState.RUNNING
+    is_stopped = is_running and ended.outcome.state is TurnState.STOPPED  # it may have come to its end just now
     return Text("Stopped." if is_stopped else "That answer has ended already.", is_quiet=True)
 
 
-@command("regenerate", ANSWER, MODEL)
+@command("regenerate", ANSWER, MODEL, permission=Permission.OWN, also=Permission.USE)
 async def regenerate(app: App, said: Said) -> Reply:
     """Answer the same question once more."""
     old = await _answer(app, said)
@@ -102,14 +101,14 @@ async def regenerate(app: App, said: Said) -> Reply:
     return Live(conversation.id, turn.id)
 
 
-@command("continue", ANSWER)
+@command("continue", ANSWER, permission=Permission.OWN, also=Permission.USE)
 async def continue_(app: App, said: Said) -> Reply:
     """Let the model go on from where its answer ended."""
     conversation, turn = await app.answers.continue_(said.caller, (await _answer(app, said)).id)
     return Live(conversation.id, turn.id)
 
 
-@command("why", ANSWER)
+@command("why", ANSWER, permission=Permission.OWN)
 async def why(app: App, said: Said) -> Reply:
     """Why the last answer came from that node."""
     outcome = (await _answer(app, said)).outcome
@@ -120,14 +119,14 @@ async def why(app: App, said: Said) -> Reply:
     return Text(told or "Nothing is known of it any more.", is_quiet=True)
 
 
-@command("chat new")
+@command("chat new", permission=Permission.OWN)
 async def chat_new(app: App, said: Said) -> Reply:
     """Begin a new conversation with the next question."""
     await app.places.leave(said.caller, said.speaker.place)
     return Text("A new conversation begins with your next question.", is_quiet=True)
 
 
-@command("chat list")
+@command("chat list", permission=Permission.OWN)
 async def chat_list(app: App, said: Said) -> Reply:
     """Your latest conversations, from every door."""
     known = await app.answers.conversations(said.caller)
@@ -145,7 +144,7 @@ async def chat_list(app: App, said: Said) -> Reply:
     return Text("\n".join(lines), tuple(buttons), is_quiet=True)
 
 
-@command("chat open", Option("number", "Its number, as the list shows it", required=True))
+@command("chat open", Option("number", "Its number, as the list shows it", required=True), permission=Permission.OWN)
 async def chat_open(app: App, said: Said) -> Reply:
     """Go on with one of your conversations here."""
     conversation = ConversationId(number(said.get("number")))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from halext.accounts.types import Permission
+from halext.accounts.types import Caller, Permission
 from halext.commands import words
 from halext.commands.registry import REGISTRY, command
-from halext.commands.types import Option, Reply, Said, Text
+from halext.commands.types import Command, Option, Reply, Said, Text
 from halext.errors import Forbidden, HalextError, InvalidInput
 from halext.runtime.acting import may
 from halext.runtime.app import App
@@ -30,7 +30,7 @@ async def link(app: App, said: Said) -> Reply:
     return Text(hello, is_quiet=True)
 
 
-@command("unlink")
+@command("unlink", permission=Permission.ACCOUNT)
 async def unlink(app: App, said: Said) -> Reply:
     """Let halext forget who you are here."""
     account = said.speaker.account
@@ -45,11 +45,13 @@ async def help_(app: App, said: Said) -> Reply:
     """What you can say."""
     del app
     caller = said.speaker.caller
-    shown = [
-        entry
-        for entry in REGISTRY.all()
-        if entry.is_listed and (entry.permission is Permission.PUBLIC or (caller and may(caller, entry.permission)))
-    ]
+    shown = [entry for entry in REGISTRY.all() if entry.is_listed and _may_say(caller, entry)]
     lines = [f"- {words.code(words.usage(entry))} {words.plain(entry.description)}" for entry in shown]
     first = "In a direct message, just write. In a channel, mention me or reply to me."
     return Text("\n".join([first, "", *lines]), is_quiet=True)
+
+
+def _may_say(caller: Caller | None, entry: Command) -> bool:
+    if caller is None:
+        return entry.permission is Permission.PUBLIC
+    return all(may(caller, right) for right in entry.rights)

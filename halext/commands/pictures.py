@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from halext.accounts.types import Caller
+from halext.accounts.types import Caller, Permission
 from halext.commands import words
 from halext.commands.asking import OFFERED, number
 from halext.commands.registry import command
@@ -45,7 +45,7 @@ async def imagine(app: App, said: Said) -> Reply:
     return Painting(app.studio.begin(said.caller, recipe(said)).id)
 
 
-@command("cancel", Option("job", "Which picture", required=True), is_listed=False)
+@command("cancel", Option("job", "Which picture", required=True), permission=Permission.OWN, is_listed=False)
 async def cancel(app: App, said: Said) -> Reply:
     """Stop a picture that is being made."""
     outcome = await app.studio.stop(said.caller, RequestId(said.get("job")))

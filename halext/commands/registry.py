@@ -35,6 +35,7 @@ class Registry:
         is_slow: bool = False,
         is_listed: bool = True,
         takes_files: bool = False,
+        also: Permission | None = None,
     ) -> Callable[[Run], Run]:
         """Put an async function `(app, said) -> Reply` on the table; the first line of its docstring describes it.
 
@@ -43,7 +44,7 @@ class Registry:
 
         def register(run: Run) -> Run:
             description = (run.__doc__ or "").strip().partition("\n")[0].rstrip(".")
-            self.add(Command(name, description, options, permission, run, is_slow, is_listed, takes_files))
+            self.add(Command(name, description, options, permission, run, is_slow, is_listed, takes_files, also))
             return run
 
         return register

@@ -48,7 +48,7 @@ class Talk:
         caller = speaker.caller
         if caller is None and command.permission is not Permission.PUBLIC:
             return Text(how_to_link(self._app, is_private=speaker.is_private), is_error=True, is_quiet=True)
-        if caller is not None and not may(caller, command.permission):
+        if caller is not None and not all(may(caller, right) for right in command.rights):
             return Text(f"/{command.name} is for administrators.", is_error=True, is_quiet=True)
         try:
             checked = words.check(command, values, has_files=bool(files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from halext.accounts.types import Permission
 from halext.commands import words
 from halext.commands.asking import MODEL, number
 from halext.commands.attachments import text_of
@@ -20,6 +21,7 @@ NUMBER = Option("number", "Its number, as the list shows it", required=True)
     "task add",
     Option("title", "What is to be done", required=True, is_rest=True),
     Option("priority", "How much it matters", choices=tuple(priority.value for priority in Priority)),
+    permission=Permission.OWN,
 )
 async def add(app: App, said: Said) -> Reply:
     """Write a task down."""
@@ -27,7 +29,7 @@ async def add(app: App, said: Said) -> Reply:
     return Text(f"Written down as {_line(await app.desk.add(said.caller, draft))}")
 
 
-@command("task list")
+@command("task list", permission=Permission.OWN)
 async def list_(app: App, said: Said) -> Reply:
     """Your open tasks, what matters first."""
     known = await app.desk.tasks(said.caller, [TaskState.OPEN, TaskState.SUGGESTED])
@@ -45,19 +47,19 @@ async def list_(app: App, said: Said) -> Reply:
     return Text("\n\n".join(parts), tuple(buttons), is_quiet=True)
 
 
-@command("task done", NUMBER)
+@command("task done", NUMBER, permission=Permission.OWN)
 async def done(app: App, said: Said) -> Reply:
     """Finish a task."""
     return await _moved(app, said, TaskState.DONE, "Done with")
 
 
-@command("task drop", NUMBER)
+@command("task drop", NUMBER, permission=Permission.OWN)
 async def drop(app: App, said: Said) -> Reply:
     """Drop a task or a suggestion."""
     return await _moved(app, said, TaskState.DROPPED, "Dropped")
 
 
-@command("task accept", NUMBER)
+@command("task accept", NUMBER, permission=Permission.OWN)
 async def accept(app: App, said: Said) -> Reply:
     """Make a suggestion a task of yours."""
     return await _moved(app, said, TaskState.OPEN, "Accepted")
@@ -67,6 +69,8 @@ async def accept(app: App, said: Said) -> Reply:
     "task suggest",
     Option("text", "Minutes, a mail, anything; a text file works too", is_rest=True),
     MODEL,
+    permission=Permission.OWN,
+    also=Permission.USE,
     is_slow=True,
     takes_files=True,
 )

@@ -86,6 +86,13 @@ class Command:
     """Shown in menus and help. Those that only buttons say are not."""
     takes_files: bool = False
     """A picture or a text file may come along."""
+    also: Permission | None = None
+    """A second right that it needs, such as that of asking models."""
+
+    @property
+    def rights(self) -> tuple[Permission, ...]:
+        """All that it needs."""
+        return (self.permission,) if self.also is None else (self.permission, self.also)
 
 
 @dataclass(frozen=True, slots=True)

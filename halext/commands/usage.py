@@ -22,7 +22,7 @@ MEASURES = {
 }
 
 
-@command("usage")
+@command("usage", permission=Permission.OWN)
 async def usage(app: App, said: Said) -> Reply:
     """What you used today, and what is left."""
     now = app.clock.now()

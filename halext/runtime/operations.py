@@ -44,6 +44,8 @@ class Operation(Generic[P, R]):
     """Whether it needs people and a database, which a fleet that the library opens by itself does not have."""
     fresh: bool = False
     """Whether a sign-in of more than an hour ago must be renewed first."""
+    also: Permission | None = None
+    """A second right that it needs, such as that of asking models."""
 
     async def __call__(self, app: Any, caller: Caller, params: P) -> R:
         """Run it for this caller, and put it on record where it matters.
@@ -69,22 +71,31 @@ class Operation(Generic[P, R]):
         return result
 
     @property
+    def rights(self) -> tuple[Permission, ...]:
+        """All that it needs."""
+        return (self.permission,) if self.also is None else (self.permission, self.also)
+
+    @property
     def action(self) -> str:
         """What it is called in the audit log, such as `people.set-role`."""
         return f"{self.verb.__module__.rpartition('.')[2]}.{self.name.replace('_', '-')}"
 
     async def _run(self, app: Any, caller: Caller, params: P) -> R:
-        if not allowed(caller, self.permission):
-            raise Forbidden(f"{self.summary.rstrip('.')} needs the right “{self.permission}”; ask an administrator.")
+        for right in self.rights:
+            if not allowed(caller, right):
+                raise Forbidden(f"{self.summary.rstrip('.')} needs the right “{right}”; ask an administrator.")
         if self.fresh:
             require_fresh(caller, self.permission, app.clock.now())
         return await self.verb(app, caller, params)
 
 
 def operation(
-    method: Method, path: str, permission: Permission, *, fresh: bool = False
+    method: Method, path: str, permission: Permission, *, fresh: bool = False, also: Permission | None = None
 ) -> Callable[[Callable[[A, Caller, P], Awaitable[R]]], Operation[P, R]]:
-    """Put a verb on the table. `fresh` is for what changes who gets in, or where secrets and questions go."""
+    """Put a verb on the table, with the right that it needs, and perhaps a second one.
+
+    `fresh` is for what changes who gets in, or where secrets and questions go.
+    """
 
     def register(verb: Callable[[A, Caller, P], Awaitable[R]]) -> Operation[P, R]:
         hints = get_type_hints(verb)
@@ -99,6 +110,7 @@ def operation(
             verb=verb,
             needs_house=next(iter(hints.values())).__name__ == "App",
             fresh=fresh,
+            also=also,
         )
         OPERATIONS.append(entry)
         return entry

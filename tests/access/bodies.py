@@ -12,8 +12,9 @@ from msgspec import inspect
 
 from halext.runtime.operations import Operation
 
-from .house import EMBEDDER, MODEL, PASSWORD, House
+from .house import EMBEDDER, HOST, MODEL, PASSWORD, WRITERS, House
 from .kinds import FIELD, Ids
+from .rights import Subject, Wants
 
 Value = Any
 Maker = Callable[[House], Value]
@@ -30,6 +31,10 @@ class Body:
     """The kind of thing that stands in the body (a key of `KINDS`); its id's fields are added to the others."""
     rename: Mapping[str, str] = field(default_factory=dict)
     """Id's field → what it is called here."""
+    wants: Wants | None = None
+    """What it is to do with what it names, where that is not told by the method and the address."""
+    does: str = ""
+    """The operation that a form's button carries out; it demands what that one declares beside what the route does."""
 
     def made(self, house: House, ids: Ids) -> tuple[bytes, str]:
         """The bytes, and their type."""
@@ -41,6 +46,8 @@ class Body:
 
 
 CHAT = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
+GROUP: dict[str, Any] = {"form": True, "names": "/hx/workspaces/{name}", "wants": Wants.OWN}
+PERSON: dict[str, Any] = GROUP | {"names": "/hx/workspaces/{name}/people/{person}"}
 BODIES: dict[str, tuple[Body, ...]] = {
     "POST /v1/chat/completions": (Body(CHAT), Body(CHAT | {"stream": True})),
     "POST /v1/completions": (Body({"model": MODEL, "prompt": "Hi"}),),
@@ -51,7 +58,13 @@ BODIES: dict[str, tuple[Body, ...]] = {
     "POST /api/embed": (Body({"model": EMBEDDER, "input": "Hi"}),),
     "POST /api/embeddings": (Body({"model": EMBEDDER, "prompt": "Hi"}),),
     "POST /api/show": (Body({"model": MODEL}),),
-    "POST /hx/session": (Body({"name": "Sam", "password": PASSWORD}),),
+    "POST /hx/session": (
+        Body({"name": "Sam", "password": PASSWORD}),
+        Body({"name": "Sam", "password": PASSWORD, "token": True}),
+    ),
+    "POST /hx/invites/claim": (
+        Body({"name": lambda house: house.fresh("guest"), "password": PASSWORD}, names="POST /hx/invites/claim"),
+    ),
     "POST /hx/first-admin": (Body({"name": "Eve", "password": PASSWORD, "code": "hxc_0"}),),
     "POST /sign-out": (Body(form=True),),
     "POST /ask": (
@@ -64,12 +77,30 @@ BODIES: dict[str, tuple[Body, ...]] = {
     ),
     "POST /tasks": (
         Body({"do": "add", "title": "Water the plants"}, form=True),
-        Body({"do": "suggest", "text": "Water the plants"}, form=True),
+        Body({"do": "suggest", "text": "Water the plants"}, form=True, does="suggest_tasks"),
         Body({"do": "done"}, form=True, names="/hx/tasks/{id}"),
+        Body({"do": "share", "workspace": WRITERS}, form=True, names="/hx/tasks/{id}", wants=Wants.OWN),
+    ),
+    "POST /share": (
+        Body({"workspace": WRITERS}, form=True, names="/c/{id}", rename={"id": "conversation"}, wants=Wants.OWN),
+    ),
+    "POST /workspaces": (
+        Body({"do": "create", "name": lambda house: house.fresh("workspace")}, form=True, does="create_workspace"),
+        Body({"do": "rename", "to": lambda house: house.fresh("workspace")}, **GROUP),
+        Body({"do": "delete"}, **GROUP),
+        Body({"do": "add", "person": HOST, "role": "viewer"}, **GROUP),
+        Body({"do": "role", "role": "viewer"}, **PERSON),
+        Body({"do": "remove"}, **PERSON),
     ),
     "POST /account": (
         Body({"do": "code"}, form=True),
         Body({"do": "unlink"}, form=True, names="/hx/links/{platform}/{account}"),
+        Body({"do": "end-session"}, form=True, names="/hx/sessions/{id}"),
+        Body({"do": "sign-out-everywhere"}, form=True),
+        Body({"do": "password", "current": PASSWORD, "password": PASSWORD}, form=True),
+        Body({"do": "revoke"}, form=True, names="/hx/tokens/{id}"),
+        Body({"do": "invite", "role": "guest"}, form=True, does="make_invite"),
+        Body({"do": "end-invite"}, form=True, names="/hx/admin/invites/{id}", does="end_invite"),
     ),
 }
 """Routes with code of their own have no schema: what they take stands here."""
@@ -83,7 +114,23 @@ NEVER |= {"GET /api/blobs/{digest}", "POST /api/blobs/{digest}"}
 CLOSED = {"POST /hx/first-admin": "the house has an admin, so no code opens it"}
 """Routes that everybody may ask and that refuse everybody here, each with its reason."""
 
+KEPT_FROM: dict[str, Callable[[Subject], bool]] = {
+    "rotate_keys": lambda subject: subject.shown != "local",  # the keys lie on the machine
+    "create_workspace": lambda subject: subject.name == "Gus",  # guests are taken into workspaces, and make none
+}
+"""Operations that ask for more than a right: whom they refuse all the same, each with its reason."""
+
 OVERRIDES: dict[str, Mapping[str, Value]] = {
+    "add_job": {"prompt": "Hi"},
+    "add_jobs": {"prompts": ["Hi"]},
+    "add_to_workspace": {"person": HOST, "role": "viewer"},
+    "change_password": {"current": PASSWORD},
+    "create_token": {"scopes": ["account"]},
+    "rename_workspace": {"to": lambda house: house.fresh("workspace")},
+    "set_quota": {"requests_per_minute": 1000},
+    "set_role": {"role": "guest"},
+    "share_conversation": {"workspace": WRITERS},
+    "share_task": {"workspace": WRITERS},
     "add_node": {"kind": "ollama", "urls": lambda house: [house.nowhere()]},
     "imagine": {"width": 64, "height": 64, "steps": 1},
     "unload_model": {"name": "mac"},

@@ -12,29 +12,34 @@ from halext_web.api.hx import operations
 from halext_web.app import all_routes
 from halext_web.routes import Route
 
-from .bodies import CLOSED, NEVER, Body, bodies_of
+from .bodies import CLOSED, KEPT_FROM, NEVER, Body, bodies_of
 from .kinds import FIELD, KINDS, Kind, kind_of
-from .rights import ROLES, Outcome, Subject, Whose, expected
+from .rights import ROLES, SHARED, Demand, Outcome, Subject, Wants, Whose, expected
 
 SCOPE_SETS: list[frozenset[str] | None] = [
     None,
-    frozenset(),
+    frozenset({"use", "own"}),
     *(frozenset({right.value}) for right in Permission if right is not Permission.PUBLIC),
 ]
-"""What API tokens are limited to: not at all, to nothing, to each right alone."""
+"""What API tokens are limited to: not at all, to what one gets unasked, to each right alone."""
+
+
+EVERY = ("cookie", "bearer", "basic", "jwt", "token jwt")
 
 
 def subjects() -> list[Subject]:
     """Everybody, with each credential that they may have. A new kind of person or credential is a line here."""
-    people = {"Mia": "member", "Sam": "member", "Gus": "guest", "Ada": "admin"}
+    people = {"Mia": "member", "Gus": "guest", "Ada": "admin"}
+    shown_by = {"Mia": EVERY, "Gus": ("bearer",), "Ada": ("cookie", "bearer", "jwt", "old cookie")}
     found = [Subject("nobody", "none", None), Subject("owner", "local", ROLES["admin"], has_account=False)]
-    found += [Subject("Dora", shown, None) for shown in ("cookie", "bearer", "basic")]
+    found += [Subject("Dora", shown, None) for shown in ("cookie", "bearer", "token jwt")]
     for name, role in people.items():
-        found += [Subject(name, shown, ROLES[role]) for shown in ("cookie", "bearer", "basic")]
+        found += [Subject(name, shown, ROLES[role]) for shown in shown_by[name]]
         # Each right where it is worth most: Ada's that only she has, and Mia's that everybody has.
         worth = {"Mia": ROLES["member"], "Ada": ROLES["admin"] - ROLES["member"]}.get(name, frozenset())
         limits = [scopes for scopes in SCOPE_SETS if scopes is not None and scopes <= worth] if worth else []
         found += [Subject(name, "bearer", ROLES[role], scopes) for scopes in limits]
+        found += [Subject(name, "token jwt", ROLES[role], scopes) for scopes in limits[-1:]]
     return found
 
 
@@ -44,8 +49,11 @@ class Entry:
 
     method: str
     path: str
-    right: str
+    rights: frozenset[str]
     body: Body
+    does: str
+    """The operation, if it is one."""
+    is_fresh: bool
     key: str | None
     """The kind of what it names, a key of `KINDS`."""
 
@@ -58,6 +66,12 @@ class Entry:
     def kind(self) -> Kind | None:
         """What it names."""
         return KINDS[self.key] if self.key else None
+
+    @property
+    def demand(self) -> Demand:
+        """What is declared, and what it is to do."""
+        wants = self.body.wants or wants_of(self.method, self.path)
+        return Demand(self.rights, self.kind.reach if self.kind else None, wants, self.is_fresh, self.body.form)
 
     @property
     def is_safe(self) -> bool:
@@ -76,10 +90,10 @@ class Cell:
 
     @property
     def expected(self) -> Outcome:
-        """By the rule; two short lists aside, there is no exception from it."""
-        kind = self.entry.kind
-        ruled = expected(self.subject, self.entry.right, self.whose, kind.reach if kind else None)
+        """By the rule; three short lists aside, there is no exception from it."""
+        ruled = expected(self.subject, self.entry.demand, self.whose)
         is_shut = self.entry.name in NEVER or self.entry.name in CLOSED
+        is_shut |= self.entry.does in KEPT_FROM and KEPT_FROM[self.entry.does](self.subject)
         return Outcome.FORBIDDEN if is_shut and ruled is not Outcome.UNKNOWN else ruled
 
     def __str__(self) -> str:
@@ -91,21 +105,39 @@ def entries() -> list[Entry]:
     known: dict[tuple[str, str], Operation[Any, Any]] = {
         (operation.method, operation.path): operation for operation in operations()
     }
-    return [
-        entry
-        for route in all_routes()
-        for method in route.methods
-        for entry in _entries(route, method, known.get((method, route.path)))
-    ]
+    by_name = {operation.name: operation for operation in operations()}
+    found = []
+    for route in all_routes():
+        for method in route.methods:
+            operation = known.get((method, route.path))
+            for body in bodies_of(method, route.path, operation):
+                found.append(entry_of(route, method, body, by_name[body.does] if body.does else operation))
+    return found
 
 
-def _entries(route: Route, method: str, operation: Operation[Any, Any] | None) -> Iterator[Entry]:
+def entry_of(route: Route, method: str, body: Body, operation: Operation[Any, Any] | None) -> Entry:
+    """One of them. Raises `TypeError` for a route that declares no right."""
     named = kind_of(method, route.path)
-    for body in bodies_of(method, route.path, operation):
-        key = named[0] if named else body.names
-        if not isinstance(route.permission, Permission):
-            raise TypeError(f"{route.path} declares no permission")
-        yield Entry(method, route.path, route.permission.value, body, key)
+    if not all(isinstance(right, Permission) for right in route.rights):
+        raise TypeError(f"{route.path} declares no permission")
+    rights = frozenset(right.value for right in (*route.rights, *(operation.rights if operation else ())))
+    return Entry(
+        method=method,
+        path=route.path,
+        rights=rights,
+        body=body,
+        does=operation.name if operation else "",
+        is_fresh=operation is not None and operation.fresh,
+        key=named[0] if named else body.names,
+    )
+
+
+def wants_of(method: str, path: str) -> Wants:
+    """What a route is to do with what it names: its owner's are deleting, sharing, and all that is about workspaces."""
+    if method in {"GET", "HEAD"}:
+        return Wants.READ
+    is_owners = method == "DELETE" or path.endswith("/workspace") or path.startswith("/hx/workspaces/")
+    return Wants.OWN if is_owners else Wants.WRITE
 
 
 def cells(entry: Entry) -> Iterator[Cell]:
@@ -120,11 +152,19 @@ def cells(entry: Entry) -> Iterator[Cell]:
 
 
 def tried_by(subject: Subject) -> set[Whose]:
-    """What somebody names. Bad ids are for one credential each: they come after the question of who asks."""
-    if subject.scopes is not None:
-        return {Whose.NOTHING, Whose.OWN, Whose.OTHERS, Whose.HOUSE}
-    every = set(Whose) - (set() if subject.has_account else {Whose.OWN})
-    return every - ({Whose.MALFORMED} if subject.shown in {"cookie", "basic"} or subject.name == "Sam" else set())
+    """What somebody names. Who it is comes before what they name, so not every credential tries everything."""
+    least = {Whose.NOTHING, Whose.OWN, Whose.HOUSE}
+    match subject.name, subject.shown:
+        case "Mia", "bearer" if subject.scopes is None:
+            return set(Whose)
+        case "Gus", "bearer":
+            return least | {Whose.OTHERS, Whose.MISSING, *SHARED}
+        case ("Mia", "cookie") | ("Mia", "token jwt") | ("Ada", "bearer") if subject.scopes is None:
+            return least | {Whose.OTHERS, Whose.MISSING}
+        case "owner", _:
+            return set(Whose) - {Whose.OWN, Whose.MALFORMED}
+        case _:
+            return least
 
 
 def whose_of(kind: Kind | None) -> list[Whose]:
@@ -132,6 +172,7 @@ def whose_of(kind: Kind | None) -> list[Whose]:
     if kind is None:
         return [Whose.NOTHING]
     there = [Whose.OWN, Whose.OTHERS] if kind.is_owned else [Whose.HOUSE]
+    there += list(SHARED) if kind.share else []
     return there + ([Whose.MISSING] if kind.missing else []) + ([Whose.MALFORMED] if kind.malformed else [])
 
 

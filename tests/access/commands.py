@@ -10,7 +10,7 @@ from halext.commands.types import Command, Live, Option, Reply, Speaker, Text
 
 from .house import MODEL, House
 from .kinds import KINDS, Ids, Kind
-from .rights import ROLES, Outcome, Subject, Whose, expected
+from .rights import ROLES, SHARED, Demand, Outcome, Subject, Wants, Whose, expected
 from .walk import differences, owner, thing
 
 SPEAKERS = [
@@ -31,6 +31,9 @@ NAMES = {
 }
 """Option, or first word of the command and option → what it names, a key of `kinds.KINDS`."""
 
+READS = {"why", "chat open"}
+"""Commands that only look at what they name; no command deletes or shares."""
+
 Words = str | Callable[[House], Awaitable[str]]
 
 
@@ -45,6 +48,7 @@ WORDS: dict[str, Words] = {
     "text": "Water the plants",
     "code": _code,
     "model name": MODEL,
+    "quota name": "Mia",
 }
 """Option, or first word of the command and option → what is said for it."""
 FREE = {"model", "negative", "size", "steps", "seed", "count", "priority", "for"}
@@ -113,7 +117,8 @@ def cases(entry: Saying) -> Iterator[Case]:
         if kind is None:
             yield subject, Whose.NOTHING, ""
             continue
-        for whose in [Whose.OWN, Whose.OTHERS] if kind.is_owned else [Whose.HOUSE]:
+        there = [Whose.OWN, Whose.OTHERS] if kind.is_owned else [Whose.HOUSE]
+        for whose in [*there, *(SHARED if kind.share else ())]:
             yield subject, whose, ""
         yield subject, Whose.MISSING, ""
         for malformed in kind.malformed:
@@ -123,7 +128,8 @@ def cases(entry: Saying) -> Iterator[Case]:
 def outcome(entry: Saying, case: Case) -> Outcome:
     """What must become of it; chats have no way round for anybody."""
     subject, whose, _ = case
-    return expected(subject, entry.command.permission.value, whose)
+    wants = Wants.READ if entry.command.name in READS else Wants.WRITE
+    return expected(subject, Demand([right.value for right in entry.command.rights], wants=wants), whose)
 
 
 async def said(house: House, entry: Saying, case: Case, *, fresh: bool) -> Reply:
@@ -177,6 +183,8 @@ def complaint(entry: Saying, case: Case, reply: Reply) -> str:
     ruled = outcome(entry, case)
     is_error = isinstance(reply, Text) and reply.is_error
     words = reply.markdown.replace("\\", "") if isinstance(reply, Text) else ""
-    if is_error == ruled.is_refusal and HINTS.get(ruled, "") in words:
+    is_viewer = ruled is Outcome.FORBIDDEN and case[1] in SHARED
+    hint = "shared with you as a viewer" if is_viewer else HINTS.get(ruled, "")
+    if is_error == ruled.is_refusal and hint in words:
         return ""
     return f"/{entry.command.name}, {case[0]}, {case[1]} {case[2][:30]}: expected {ruled.name.lower()}, got {reply!r}"

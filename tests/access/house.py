@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import json
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -18,10 +19,13 @@ import pytest
 from sqlalchemy import select
 from starlette.types import ASGIApp, Message
 
-from halext.accounts import callers
+from halext.accounts import callers, policy, tokens
 from halext.accounts.links.types import ChatAccount
 from halext.accounts.passwords import Passwords
-from halext.accounts.types import LOCAL, Caller, Permission, Role
+from halext.accounts.quotas.policy import UNLIMITED
+from halext.accounts.quotas.types import Subject as Quota
+from halext.accounts.types import LOCAL, Caller, Role
+from halext.accounts.workspaces.types import WorkspaceRole
 from halext.chat.types import TurnId
 from halext.commands.load import load
 from halext.commands.say import Talk
@@ -40,18 +44,25 @@ from halext.testing.ollama import FakeOllama
 from halext_web.app import build
 from halext_web.credentials import COOKIE
 
-from .rights import Subject
+from .rights import Subject, Whose
 
 MODEL = "llama3.2:3b"
 EMBEDDER = "nomic-embed-text:latest"
 PASSWORD = "a password for tests"
 PLACE = "discord:dm:5"
 ORIGIN = "http://127.0.0.1:8484"
-ROLES = {"Mia": Role.MEMBER, "Sam": Role.MEMBER, "Gus": Role.GUEST, "Ada": Role.ADMIN, "Dora": Role.MEMBER}
-"""Dora is shut out; the others are not."""
+RESIDENTS = {"Mia": Role.MEMBER, "Sam": Role.MEMBER, "Gus": Role.GUEST, "Ada": Role.ADMIN}
+HOST = "Pat"
+OLD = ", long ago"
+ROLES = {HOST: Role.MEMBER, **RESIDENTS, "Dora": Role.MEMBER}
+"""Dora is shut out; the others are not. The host owns workspaces that the residents are in."""
+WRITERS = "writers"
+GROUPS = {Whose.AS_MEMBER: WRITERS, Whose.AS_VIEWER: "readers", Whose.NO_LONGER: "leavers"}
+"""Where something is shared → the workspace of the host's."""
 
-UNWATCHED = {"tokens.last_used_at"}
-"""Columns that a refused request may change: when a credential was last seen is no one's right."""
+UNWATCHED = {"tokens.last_used_at", "sessions.used_at", "audit"}
+"""Tables and columns that a refused request may change: when a credential was last seen is no one's right, and that
+somebody was refused is what the audit log is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class House:
     cookies: dict[str, str] = field(default_factory=dict)
     tokens: dict[tuple[str, frozenset[str] | None], str] = field(default_factory=dict)
     speakers: dict[str, Speaker] = field(default_factory=dict)
+    jwts: dict[tuple[str, str, frozenset[str] | None], str] = field(default_factory=dict)
+    """Made from a sign-in or a token."""
     things: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     rows: Mapping[str, str] = field(default_factory=dict)
     """The digest of all rows, as it was when somebody last looked."""
@@ -115,6 +128,8 @@ class House:
         found = {}
         async with self.app.database.reader.connect() as connection:
             for table in Base.metadata.sorted_tables:
+                if table.name in UNWATCHED:
+                    continue
                 columns = [column for column in table.columns if f"{table.name}.{column.name}" not in UNWATCHED]
                 rows = (await connection.execute(select(*columns))).all()
                 text = "\n".join(sorted(map(repr, rows)))
@@ -128,6 +143,10 @@ class House:
         match subject.shown:
             case "cookie":
                 return {"cookie": f"{COOKIE}={await self._session(subject.name)}"}
+            case "old cookie":
+                return {"cookie": f"{COOKIE}={await self._session(subject.name, OLD)}"}
+            case "jwt" | "token jwt":
+                return {"authorization": f"Bearer {await self._jwt(subject)}"}
             case "bearer":
                 return {"authorization": f"Bearer {self.tokens[subject.name, subject.scopes]}"}
             case "basic":
@@ -140,14 +159,38 @@ class House:
             case other:
                 raise LookupError(f"say how a credential of the kind {other!r} is shown")
 
-    async def _session(self, person: str) -> str:
+    async def _session(self, person: str, old: str = "") -> str:
         """A cookie that is good, unless its owner is shut out: some routes end it."""
-        if person != "Dora":
-            try:
-                await self.app.people.caller_for(self.cookies[person])
-            except Unauthenticated:
-                self.cookies[person], _ = await self.app.people.sign_in(person, PASSWORD)
-        return self.cookies[person]
+        if person != "Dora" and not await self._is_good(self.cookies.get(person + old)):
+            self.cookies[person + old], _ = await self.app.people.sign_in(person, PASSWORD)
+            if old:
+                await self._age(self.cookies[person + old])
+        return self.cookies[person + old]
+
+    async def _jwt(self, subject: Subject) -> str:
+        """A JWT that is good, unless its owner is shut out: it ends with the sign-in that it was made from."""
+        key = (subject.name, subject.shown, subject.scopes)
+        if key not in self.jwts or (subject.name != "Dora" and not await self._is_good(self.jwts[key])):
+            source = "bearer" if subject.shown == "token jwt" else "cookie"
+            shown = await self.headers(replace(subject, shown=source))
+            headers = {"host": "127.0.0.1:8484", "origin": ORIGIN, "content-type": "application/json", **shown}
+            made = await call(self.asgi, "POST", "/hx/session", headers, b'{"token": true}')
+            self.jwts[key] = json.loads(made.body)["access_token"]
+        return self.jwts[key]
+
+    async def _is_good(self, credential: str | None) -> bool:
+        try:
+            await self.app.people.caller_for(credential or "")
+        except Unauthenticated:
+            return False
+        return True
+
+    async def _age(self, cookie: str) -> None:
+        """Let the password for this sign-in have been shown long ago."""
+        sessions = Base.metadata.tables["sessions"]
+        async with self.app.database.writer.begin() as connection:
+            its = sessions.c.hash == tokens.digest(cookie)
+            await connection.execute(sessions.update().where(its).values(proved_at=0.0))
 
     async def ask(
         self, subject: Subject, method: str, target: str, body: bytes = b"", content_type: str = "application/json"
@@ -212,6 +255,7 @@ async def opened(url: str, folder: Path, scope_sets: Sequence[frozenset[str] | N
     clock = ScaledClock(10_000)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wiring, "Passwords", partial(Passwords, time_cost=1, memory_kib=64))
+        patch.setattr(policy, "CREDENTIAL_FAILURES", 1_000_000)
         patch.setattr(callers, "CACHE_S", 3600.0)  # what ends a right in this process empties it all the same
         async with (
             FakeOllama([talker, embedder], slots=8, clock=clock) as ollama,
@@ -229,34 +273,34 @@ async def opened(url: str, folder: Path, scope_sets: Sequence[frozenset[str] | N
 
 async def _move_in(house: House, scope_sets: Sequence[frozenset[str] | None]) -> None:
     people = house.app.people
-    limits: dict[str, frozenset[str]] = {}
+    await house.app.quotas.set(Quota("role", Role.GUEST), UNLIMITED)
     for number, (name, role) in enumerate(ROLES.items()):
-        user = await people.add_user(name, role, PASSWORD)
+        await people.add_user(name, role, PASSWORD)
         house.cookies[name], _ = await people.sign_in(name, PASSWORD)
         caller = house.callers[name] = await people.caller_for(house.cookies[name])
         for scopes in scope_sets if name in {"Mia", "Ada"} else [None]:
-            token, _ = await people.create_token(caller, "tests")
-            house.tokens[name, scopes] = token
-            if scopes is not None:
-                limits[token] = scopes
+            if scopes is None or scopes <= policy.rights(caller):
+                named = scopes or {"all"}
+                house.tokens[name, scopes], _ = await people.create_token(caller, "tests", scopes=named)
         account = ChatAccount("discord", str(1000 + number), name.lower())
         await house.app.links.claim(account, (await house.app.links.code(caller)).text)
         if name == "Dora":
+            for shown in ("jwt", "token jwt"):
+                await house.headers(Subject("Dora", shown, None))
             await people.set_disabled(name, disabled=True)
         house.speakers[name] = Speaker(account, await house.app.links.caller_for(account), PLACE, is_private=True)
-        assert user.name == name
+    for shown in ("jwt", "token jwt", "old cookie"):
+        await house.headers(Subject("Ada", shown, None))
     house.speakers["nobody"] = Speaker(ChatAccount("discord", "999", "somebody"), None, PLACE, is_private=True)
-    _limit(house.app, limits)
+    await _found_workspaces(house)
 
 
-def _limit(app: App, limits: Mapping[str, frozenset[str]]) -> None:
-    """Let these tokens carry no more than these rights, from the one place on that says who holds a credential."""
-    known = app.people.caller_for
-
-    async def caller_for(credential: str) -> Caller:
-        caller = await known(credential)
-        if credential not in limits:
-            return caller
-        return replace(caller, scopes=frozenset(map(Permission, limits[credential])))
-
-    app.people.caller_for = caller_for  # type: ignore[method-assign]
+async def _found_workspaces(house: House) -> None:
+    groups, host = house.app.workspaces, house.callers[HOST]
+    roles = {Whose.AS_MEMBER: WorkspaceRole.MEMBER, Whose.AS_VIEWER: WorkspaceRole.VIEWER}
+    for whose, name in GROUPS.items():
+        await groups.create(host, name)
+        for person in RESIDENTS:
+            await groups.add(host, name, person, roles.get(whose, WorkspaceRole.MEMBER))
+            if whose not in roles:
+                await groups.remove(host, name, person)

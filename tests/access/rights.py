@@ -1,11 +1,13 @@
 """The rule of rights, written a second time and in few words: it judges the code, and shares nothing with it.
 
-A request is done when the caller is known, has the declared right, and names what is theirs or everyone's. What belongs
-to somebody else is as if it were not there.
+A request is done when the caller is known, has the declared rights, and names what is theirs or everyone's. What
+belongs to somebody else is as if it were not there. What is shared with them they read; members of the workspace change
+it; only its owner deletes it and shares it. Where a fresh proof is demanded, the credential must be one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -26,9 +28,30 @@ class Whose(StrEnum):
     NOTHING = "no id"
     OWN = "own"
     OTHERS = "other's"
+    AS_MEMBER = "shared with members"
+    AS_VIEWER = "shared with viewers"
+    NO_LONGER = "shared no longer"
     HOUSE = "the house's"
     MISSING = "missing"
     MALFORMED = "malformed"
+
+
+class Wants(StrEnum):
+    """What a request is to do with what it names."""
+
+    READ = "read"
+    WRITE = "write"
+    OWN = "delete, share, or decide who is in it"
+
+
+SHARED = {
+    Whose.AS_MEMBER: frozenset({Wants.READ, Wants.WRITE}),
+    Whose.AS_VIEWER: frozenset({Wants.READ}),
+    Whose.NO_LONGER: frozenset[Wants](),
+}
+"""What is done for those with whom something is shared."""
+HIDDEN = frozenset({Whose.OTHERS, Whose.MISSING, Whose.NO_LONGER})
+"""Nobody can tell these from each other."""
 
 
 class Outcome(Enum):
@@ -56,7 +79,8 @@ class Subject:
 
     name: str
     shown: str
-    """The kind of credential: `none`, `cookie`, `bearer`, `basic`, `local`, `chat`."""
+    """The kind of credential: `none`, `local`, `chat`, `cookie`, `old cookie` of a sign-in long ago, a token as
+    `bearer` or `basic`, and a JWT: `jwt` of a sign-in, `token jwt` of a token."""
     rights: frozenset[str] | None
     """None for strangers, and for those who are shut out."""
     scopes: frozenset[str] | None = None
@@ -73,23 +97,43 @@ class Subject:
             return True
         return self.rights is not None and right in self.rights and (self.scopes is None or right in self.scopes)
 
+    def has_proved(self, right: str) -> bool:
+        """A sign-in of late does, and a token that names the right; one that carries all its owner's does not."""
+        return self.shown in {"cookie", "jwt", "local"} or (self.scopes is not None and right in self.scopes)
 
-def expected(subject: Subject, right: str, whose: Whose, reach: str | None = None) -> Outcome:
-    """What must become of a request; `reach` is the right that makes others' things of this kind reachable."""
-    if not subject.may(right):
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a route or command declares, and what it is to do."""
+
+    rights: Collection[str]
+    reach: str | None = None
+    """The right that makes others' things of this kind reachable."""
+    wants: Wants = Wants.WRITE
+    is_fresh: bool = False
+    """Whether it wants a proof that is fresh."""
+    is_page: bool = False
+    """Whether a page comes back, which shows what is the person's."""
+
+
+def expected(subject: Subject, demand: Demand, whose: Whose) -> Outcome:
+    """What must become of a request."""
+    if not all(map(subject.may, demand.rights)):
         return Outcome.UNKNOWN if subject.rights is None else Outcome.FORBIDDEN
-    reaches = reach is not None and subject.may(reach)
-    if not subject.has_account and right in PERSONAL and not reaches:
-        return Outcome.SAID if whose is Whose.NOTHING else Outcome.NOBODYS
+    if demand.is_fresh and not all(map(subject.has_proved, demand.rights)):
+        return Outcome.FORBIDDEN
+    reaches = demand.reach is not None and subject.may(demand.reach)
+    if not subject.has_account and PERSONAL.intersection(demand.rights) and (demand.is_page or not reaches):
+        return Outcome.SAID if reaches or whose is Whose.NOTHING else Outcome.NOBODYS
     if whose is Whose.MALFORMED:
         return Outcome.UNREADABLE
-    if whose is Whose.MISSING or (whose is Whose.OTHERS and not reaches):
+    if whose is Whose.MISSING or (whose in HIDDEN and not reaches):
         return Outcome.MISSING
-    return Outcome.DONE
+    return Outcome.DONE if whose not in SHARED or demand.wants in SHARED[whose] else Outcome.FORBIDDEN
 
 
-def who(right: str) -> str:
+def who(rights: Collection[str]) -> str:
     """In the words of docs/access.md."""
-    if right == "public":
+    if set(rights) == {"public"}:
         return "anyone"
-    return ", ".join(f"{role}s" for role, rights in ROLES.items() if right in rights)
+    return ", ".join(f"{role}s" for role, has in ROLES.items() if has >= set(rights))

@@ -20,9 +20,6 @@ from halext_web.visit import Visit
 Endpoint = Callable[[Visit], Awaitable[ASGIApp]]
 """Takes a visit and returns the answer, which is an ASGI app such as Starlette's responses."""
 
-OWN_RIGHTS = frozenset({Permission.PUBLIC, Permission.USE, Permission.OWN, Permission.ACCOUNT})
-"""Routes with code of their own need no right beyond these, which every role has; whatever does is an operation."""
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -32,13 +29,20 @@ class Route:
     methods: tuple[str, ...]
     permission: Permission
     endpoint: Endpoint
+    also: Permission | None = None
+    """A second right that it needs, such as that of asking models."""
+
+    @property
+    def rights(self) -> tuple[Permission, ...]:
+        """All that it needs."""
+        return (self.permission,) if self.also is None else (self.permission, self.also)
 
 
-def route(path: str, endpoint: Endpoint, permission: Permission, methods: str = "GET") -> Route:
-    """An entry for the table; `methods` are separated by blanks."""
-    if permission not in OWN_RIGHTS:
-        raise ValueError(f"{path} needs {permission}: make it an operation, which checks every right")
-    return Route(path, tuple(methods.split()), permission, endpoint)
+def route(
+    path: str, endpoint: Endpoint, permission: Permission, methods: str = "GET", *, also: Permission | None = None
+) -> Route:
+    """An entry for the table, which asks for the rights; `methods` are separated by blanks."""
+    return Route(path, tuple(methods.split()), permission, endpoint, also)
 
 
 class Table:
@@ -89,8 +93,9 @@ class Table:
         if entry.permission is not Permission.PUBLIC:
             if visit.known is None:
                 raise Unauthenticated
-            self._doorkeeper.check_place(entry.permission, visit.peer)
-            require(visit.known, entry.permission)
+            for right in entry.rights:
+                self._doorkeeper.check_place(right, visit.peer)
+                require(visit.known, right)
 
     def _find(self, scope: Scope) -> tuple[Route, Mapping[str, str]]:
         path, method = scope["path"], scope["method"]

@@ -29,14 +29,14 @@ LONGEST_WAIT_S = 20.0
 """Shorter than the patience of any client or proxy."""
 
 
-@operation("POST", "/hx/conversations", Permission.OWN)
+@operation("POST", "/hx/conversations", Permission.OWN, also=Permission.USE)
 async def begin_conversation(app: App, caller: Caller, params: AskNew) -> Asked:
     """Begin a conversation with a question; the answer runs from now on."""
     images = [sound(each) for each in params.images]
     return _asked(await app.answers.ask(caller, params.text, model=params.model, system=params.system, images=images))
 
 
-@operation("POST", "/hx/conversations/{id}/ask", Permission.OWN)
+@operation("POST", "/hx/conversations/{id}/ask", Permission.OWN, also=Permission.USE)
 async def ask_more(app: App, caller: Caller, params: AskMore) -> Asked:
     """Ask on in a conversation; the answer runs from now on."""
     number, images = chat.ConversationId(params.id), [sound(each) for each in params.images]
@@ -85,13 +85,13 @@ async def stop_answer(app: App, caller: Caller, params: AnswerRef) -> TurnInfo:
     return turn_info(await app.answers.stop(caller, chat.TurnId(params.id)))
 
 
-@operation("POST", "/hx/answers/{id}/regenerate", Permission.OWN)
+@operation("POST", "/hx/answers/{id}/regenerate", Permission.OWN, also=Permission.USE)
 async def regenerate_answer(app: App, caller: Caller, params: AskAgain) -> Asked:
     """Another answer to the same question, in place of this one and of what followed it."""
     return _asked(await app.answers.regenerate(caller, chat.TurnId(params.id), params.model))
 
 
-@operation("POST", "/hx/answers/{id}/continue", Permission.OWN)
+@operation("POST", "/hx/answers/{id}/continue", Permission.OWN, also=Permission.USE)
 async def continue_answer(app: App, caller: Caller, params: AnswerRef) -> Asked:
     """Let the model go on from where an answer ended, as a further turn."""
     return _asked(await app.answers.continue_(caller, chat.TurnId(params.id)))

@@ -10,7 +10,7 @@ from halext.accounts.types import Caller, Permission
 from halext.chat import later
 from halext.errors import InvalidInput
 from halext.jobs.types import BATCH, INTERACTIVE, Draft, Job, JobId, JobState
-from halext.runtime.acting import acting_for, require
+from halext.runtime.acting import acting_for
 from halext.runtime.app import App
 from halext.runtime.operations import operation
 from halext.runtime.shapes import Done
@@ -29,10 +29,9 @@ from halext.runtime.shapes_jobs import (
 )
 
 
-@operation("POST", "/hx/jobs", Permission.OWN)
+@operation("POST", "/hx/jobs", Permission.OWN, also=Permission.USE)
 async def add_job(app: App, caller: Caller, params: AddJob) -> JobInfo:
     """Have a question answered in the background."""
-    require(caller, Permission.USE)
     if bool(params.prompt) == bool(params.messages):
         raise InvalidInput("Give either `prompt` or `messages`.")
     person = await acting_for(app, caller, params.user)
@@ -42,10 +41,9 @@ async def add_job(app: App, caller: Caller, params: AddJob) -> JobInfo:
     return _info(await app.jobs.add(person, draft))
 
 
-@operation("POST", "/hx/jobs/batch", Permission.OWN)
+@operation("POST", "/hx/jobs/batch", Permission.OWN, also=Permission.USE)
 async def add_jobs(app: App, caller: Caller, params: AddJobs) -> BatchInfo:
     """Have many questions answered in the background, under one name."""
-    require(caller, Permission.USE)
     person = await acting_for(app, caller, params.user)
 
     def drafts() -> list[Draft]:
@@ -87,10 +85,9 @@ async def cancel_jobs(app: App, caller: Caller, params: CancelJobs) -> Cancelled
     return CancelledJobs(await app.jobs.cancel_all(await acting_for(app, caller, params.user), params.name))
 
 
-@operation("POST", "/hx/jobs/{id}/retry", Permission.OWN)
+@operation("POST", "/hx/jobs/{id}/retry", Permission.OWN, also=Permission.USE)
 async def retry_job(app: App, caller: Caller, params: JobRef) -> JobInfo:
     """Try a job again that failed, was cancelled or broke off."""
-    require(caller, Permission.USE)
     return _info(await app.jobs.again(await acting_for(app, caller, params.user), JobId(params.id)))
 
 

@@ -45,7 +45,7 @@ async def share_task(app: App, caller: Caller, params: ShareTask) -> TaskRow:
     return _row(await app.desk.share(person, TaskId(params.id), params.workspace))
 
 
-@operation("POST", "/hx/tasks/suggest", Permission.OWN)
+@operation("POST", "/hx/tasks/suggest", Permission.OWN, also=Permission.USE)
 async def suggest_tasks(app: App, caller: Caller, params: SuggestTasks) -> list[TaskRow]:
     """Let a model find the to-dos in a text; each is a suggestion until it is accepted."""
     person = await acting_for(app, caller, params.user)

@@ -59,9 +59,9 @@ def operations() -> list[Operation[Any, Any]]:
 
 
 def routes() -> list[Route]:
-    """One route per operation. They check their own rights; no stranger gets that far."""
+    """One route per operation. The table asks for the rights, and they do so again."""
     return [
-        Route(operation.path, (operation.method,), operation.permission, endpoint(operation))
+        Route(operation.path, (operation.method,), operation.permission, endpoint(operation), operation.also)
         for operation in operations()
     ]
 

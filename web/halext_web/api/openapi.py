@@ -76,7 +76,7 @@ def _entry(operation: Operation[Any, Any], components: Document, result: Documen
     entry: Document = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"Needs the right “{operation.permission}”.",
+        "description": f"Needs the right {' and '.join(f'“{right}”' for right in operation.rights)}.",
         "parameters": [_parameter(name, "path", properties[name], required=True) for name in in_path],
         "responses": _responses(result),
     }

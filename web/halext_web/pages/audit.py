@@ -35,8 +35,8 @@ class Line:
 
 
 def routes() -> list[Route]:
-    """The page. It shows what an operation answers, and that one asks for the right."""
-    return [route("/admin/audit", audit, Permission.USE)]
+    """The page."""
+    return [route("/admin/audit", audit, Permission.SEE_HOUSE)]
 
 
 async def audit(visit: Visit) -> ASGIApp:

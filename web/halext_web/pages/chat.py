@@ -53,8 +53,8 @@ def routes() -> list[Route]:
     return [
         route("/", chat, Permission.OWN),
         route("/c/{id}", conversation, Permission.OWN),
-        route("/ask", ask, Permission.OWN, "POST"),
-        route("/again", again, Permission.OWN, "POST"),
+        route("/ask", ask, Permission.OWN, "POST", also=Permission.USE),
+        route("/again", again, Permission.OWN, "POST", also=Permission.USE),
         route("/share", share, Permission.OWN, "POST"),
     ]
 

@@ -61,7 +61,7 @@ def _verb(operation: Operation[Any, Any]) -> Verb:
         method=operation.method,
         path=operation.path,
         summary=operation.summary,
-        right=operation.permission,
+        right=" and ".join(operation.rights),
         parameters=[Parameter(field.name, type_name(field.type), field.required) for field in fields],
         answer=type_name(operation.result),
     )

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
 from halext.errors import HalextError, InvalidInput
-from halext.runtime.acting import may
+from halext.runtime.acting import may, require
 from halext.runtime.shapes import Nothing, RevokeToken
 from halext.runtime.shapes_identity import ChangePassword, InviteRef, MakeInvite, SessionRef
 from halext.runtime.shapes_links import LinksOf, UnlinkAccount
@@ -22,7 +22,7 @@ from halext.runtime.verbs.links import list_links, make_link_code, unlink_accoun
 from halext.runtime.verbs.people import list_tokens, revoke_token
 from halext.runtime.verbs.quotas import my_quota
 from halext.runtime.verbs.sessions import change_password, end_session, list_sessions, sign_out_everywhere
-from halext_web import forms
+from halext_web import forms, ids
 from halext_web.pages.page import page
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
@@ -91,6 +91,7 @@ async def _invite(visit: Visit, fields: Fields) -> Shown:
 
 
 async def _end_invite(visit: Visit, fields: Fields) -> Shown:
+    require(visit.caller, end_invite.permission)  # before the fields are read: nobody else learns what is wrong there
     await end_invite(visit.app, visit.caller, InviteRef(_number(fields)))
     return {}
 
@@ -108,16 +109,15 @@ BUTTONS: dict[str, Callable[[Visit, Fields], Awaitable[Shown]]] = {
 
 
 def _number(fields: Fields) -> int:
-    text = forms.need(fields, "id")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):  # noqa: PLR2004 -- a row's number
-        raise InvalidInput("The page does not know this button; reload it.")
-    return int(text)
+    return ids.number(forms.need(fields, "id"))
 
 
 async def _page(visit: Visit, *, error: HalextError | None = None, **shown: Any) -> Response:
     app, caller = visit.app, visit.caller
     context: Shown = {"code": None, "invite": None, "done": "", "roles": ROLES} | shown
-    context["limits"] = [line for line in await my_quota(app, caller, Nothing()) if line.limit is not None]
+    # What is one's own is another right, which a token that may change the account need not have.
+    lines = await my_quota(app, caller, Nothing()) if may(caller, Permission.OWN) else []
+    context["limits"] = [line for line in lines if line.limit is not None]
     context["links"] = await list_links(app, caller, LinksOf())
     context["sessions"] = await list_sessions(app, caller, Nothing())
     context["tokens"] = await list_tokens(app, caller, Nothing())
