@@ -47,6 +47,7 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.metrics.meter import Meter
 from halext.runtime.own_places import named_places, own_places
 from halext.runtime.redaction import redact, remember
 from halext.runtime.settings import Settings, secrets_of
@@ -152,6 +153,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             lock=lock,
             background=background,
             feed=feed,
+            meter=Meter(gateway.records, registry, clock),
             watch=Watch(scope, registry.states, clock, notifiers, Rule(for_s=settings.alert_offline_s)),
             webhooks=Webhooks(vault, door, notifiers),
             notifiers=notifiers,

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
 from halext.errors import MethodNotAllowed, NotFound
-from halext_web.routes import OWN_RIGHTS, Route, Table, route
+from halext_web.routes import Route, Table, route
 from halext_web.visit import Visit
 
 
@@ -25,12 +25,6 @@ def find(table: Table, path: str, method: str = "GET", raw: str | None = None) -
     scope = {"path": path, "method": method, "raw_path": (raw or path).encode()}
     entry, values = table._find(scope)
     return entry.path, dict(values)
-
-
-@pytest.mark.parametrize("permission", [p for p in Permission if p not in OWN_RIGHTS])
-def test_a_right_that_nobody_would_check_is_refused(permission: Permission) -> None:
-    with pytest.raises(ValueError, match="make it an operation"):
-        route("/x", answer, permission)
 
 
 @pytest.mark.parametrize("permission", [None, "public", True])

@@ -20,9 +20,6 @@ from halext_web.visit import Visit
 Endpoint = Callable[[Visit], Awaitable[ASGIApp]]
 """Takes a visit and returns the answer, which is an ASGI app such as Starlette's responses."""
 
-OWN_RIGHTS = frozenset({Permission.PUBLIC, Permission.USE, Permission.OWN, Permission.ACCOUNT})
-"""Routes with code of their own need no right beyond these, which every role has; whatever does is an operation."""
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -36,8 +33,6 @@ class Route:
 
 def route(path: str, endpoint: Endpoint, permission: Permission, methods: str = "GET") -> Route:
     """An entry for the table; `methods` are separated by blanks."""
-    if permission not in OWN_RIGHTS:
-        raise ValueError(f"{path} needs {permission}: make it an operation, which checks every right")
     return Route(path, tuple(methods.split()), permission, endpoint)
 
 
