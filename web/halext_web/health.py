@@ -9,8 +9,8 @@ from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
 from halext.errors import DatabaseUnavailable
-from halext.runtime.metrics.meter import scrape
 from halext.runtime.metrics.text import CONTENT_TYPE
+from halext.runtime.scrape import scrape
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
 

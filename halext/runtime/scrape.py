@@ -1,4 +1,4 @@
-"""What is looked up when somebody asks: nodes, the line, the database, jobs and alerts."""
+"""A scrape: what was counted, and what is looked up when somebody asks: nodes, the line, the database, jobs, alerts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from halext.jobs.types import JobState
 from halext.nodes import policy
 from halext.nodes.types import EndpointState
 from halext.runtime.app import App
-from halext.runtime.metrics import names
+from halext.runtime.metrics import names, text
 from halext.runtime.metrics.types import OTHER, SERIES_MAX, Family, Labels, Metric
 
 DATABASE_S = 2.0
 """So long the database may take with everything; then the rest is told without it."""
+
+
+async def scrape(app: App) -> bytes:
+    """Everything in Prometheus' text format, also while the database is away."""
+    told = [*app.meter.ends.families(), *await families(app)]
+    return await asyncio.to_thread(text.render, told)
 
 
 async def families(app: App) -> list[Family]:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from halext.accounts.types import LOCAL
 from halext.errors import DatabaseUnavailable, Unreachable
+from halext.gateway.types import Record
 from halext.nodes.types import Cordon, Node
 from halext.runtime.app import App
 from halext.runtime.metrics import names
-from halext.runtime.metrics.house import capped, families
 from halext.runtime.metrics.types import SERIES_MAX, Labels, Spread
-from halext.types import EndpointId, ModelName, NodeName
+from halext.runtime.scrape import capped, families, scrape
+from halext.types import EndpointId, ModelName, NodeName, RequestId
 from halext.upstream import Endpoint, ModelInfo, RunningModel, Sighting
 
 MAC, PC = EndpointId("mac"), EndpointId("pc")
@@ -72,3 +75,15 @@ def test_what_is_too_much_is_added_up(many: int) -> None:
     assert len(family.values) == min(many, SERIES_MAX)
     assert sum(value for value in family.values.values() if isinstance(value, float)) == 2 * many
     assert (("other",) in family.values) == (many > SERIES_MAX)
+
+
+async def test_a_request_that_ended_is_in_the_next_scrape(app: App) -> None:
+    before = await scrape(app)
+    record = Record(RequestId("r"), LOCAL, ModelName("m"), 0.0, "chat", outcome="failed")
+    app.gateway.records.add(record)
+    assert b'outcome="refused"' not in before
+    app.gateway.records.ended(record)
+    families = {family.name: family for family in text_string_to_metric_families((await scrape(app)).decode())}
+    (sample,) = families["halext_requests"].samples
+    assert (sample.labels, sample.value) == ({"kind": "chat", "outcome": "refused"}, 1)
+    assert "halext_process_resident_memory_bytes" in families
