@@ -37,6 +37,9 @@ MARKS = [MARK, *PASSWORDS, LOCAL, *BOTS]
 
 SHOWN_ONCE = {
     ("POST", "/hx/tokens"): "body",  # a new API token
+    ("POST", "/hx/admin/invites"): "body",  # the link of a new invite
+    ("POST", "/hx/invites/claim"): "headers body",  # the session's cookie; the form comes back with its code
+    ("POST", "/account"): "body",  # the link of a new invite, on the page
     ("POST", "/hx/session"): "headers",  # the session's cookie
     ("POST", "/hx/first-admin"): "headers body",  # the same; the form comes back with its code
     ("GET", "/welcome"): "headers body",  # the code moves from the link into a cookie, and into the form

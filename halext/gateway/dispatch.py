@@ -339,6 +339,7 @@ class Gateway:
         record.outcome = outcome
         record.total_s = self._clock.monotonic() - run.started
         self._settle(run)
+        self.records.ended(record)
         if self._ledger is None or (record.node is None and not record.cached):
             return
         self._ledger.record(

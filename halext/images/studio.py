@@ -330,6 +330,7 @@ class Studio:
 
     def _write_down(self, record: Record, outcome: Outcome, total_s: float) -> None:
         record.outcome, record.total_s = outcome, total_s
+        self._records.ended(record)
         if self._ledger is None or record.node is None:
             return
         self._ledger.record(

@@ -92,6 +92,10 @@ class JobDesk:
         """Delete everyone's jobs that ended long ago."""
         await WorkStore(self._scope).forget(policy.KEEP_S)
 
+    async def counts(self) -> dict[JobState, int]:
+        """How many of everyone's jobs are in each state: for who may see the house."""
+        return await WorkStore(self._scope).counts()
+
     def _kind(self, name: str) -> Kind:
         if (kind := self.kinds.get(name)) is None:
             raise InvalidInput(f"There is no kind of job called {name!r}; there are: {', '.join(sorted(self.kinds))}.")

@@ -278,10 +278,7 @@ class WorkStore:
             return found
 
     async def finish(self, claim: Claim, result: Result, size: int = 0) -> bool:
-        """Keep the result, of so many bytes, and what was handed back with it, both or neither.
-
-        False where the job is another's now.
-        """
+        """Keep the result, of so many bytes, and what belongs to it, both or neither; False: it is another's now."""
         kept = {"result": result.value, "size": JobRow.size + size, "progress": 1.0}
         values = {**self._end(JobState.DONE), **kept, "error_code": None, "error": None}
         async with self._scope.write() as session:
@@ -321,10 +318,7 @@ class WorkStore:
             return [JobId(found) for found in await session.scalars(select(JobRow.id).where(*asked))]
 
     async def sweep(self, *, everyone: bool = False) -> int:
-        """Put jobs of dead workers back into line, or end them, and end those whose time is over; how many.
-
-        With `everyone`, whoever has a job is dead.
-        """
+        """Put jobs of dead workers (`everyone`: of all) back into line or end them, and those out of time; how many."""
         gone = case(
             (~JobRow.is_repeatable, str(JobState.INTERRUPTED)),
             (JobRow.attempts >= JobRow.max_attempts, str(JobState.FAILED)),
@@ -342,6 +336,12 @@ class WorkStore:
         """Delete what ended so long ago."""
         async with self._scope.write() as session:
             await session.execute(delete(JobRow).where(JobRow.finished_at < self._now - age_s))
+
+    async def counts(self) -> dict[JobState, int]:
+        """How many jobs there are in each state."""
+        async with self._scope.read() as session:
+            found = await session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
+            return {JobState(state): number for state, number in found}
 
     def _end(self, state: JobState) -> dict[str, Any]:
         return {"state": str(state), "finished_at": self._now, "lease_until": None}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the library opens a Fleet alone, and then nothing of the da
     from halext.runtime.alerting import Webhooks
     from halext.runtime.background import Background
     from halext.runtime.feed import Feed
+    from halext.runtime.metrics.meter import Meter
     from halext.runtime.settings import Settings
     from halext.storage.engine import Database
     from halext.tasks.desk import Desk
@@ -81,6 +82,7 @@ class App(Fleet):
     lock: DataDirLock
     background: Background
     feed: Feed
+    meter: Meter
     watch: Watch
     webhooks: Webhooks
     notifiers: dict[str, Notifier]

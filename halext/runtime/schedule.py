@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from halext.runtime import log
 from halext.runtime.alerting import Alerting
 from halext.runtime.app import App
+from halext.runtime.metrics.lag import SAMPLE_S
 
 SAVE_RATES_S = 60.0
 FORGET_S = 21_600.0
@@ -35,6 +36,7 @@ def start(app: App) -> AsyncIOScheduler:
     scheduler.add_job(app.audit.tick, "interval", seconds=COUNTS_S, id="audit log")
     scheduler.add_job(lambda: log.tell_counts(app.clock.now()), "interval", seconds=COUNTS_S, id="log counts")
     scheduler.add_job(app.audit.clear, "interval", [app.settings.audit_days], seconds=FORGET_S, id="old audit log")
+    scheduler.add_job(app.meter.lag.sample, "interval", seconds=SAMPLE_S, id="loop lag")
     scheduler.add_job(app.jobs.forget, "interval", seconds=FORGET_S, id="old jobs")
     scheduler.start()
     return scheduler

@@ -6,10 +6,11 @@ Everything is opened on one stack; closing the house is the stack unwinding.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from halext.accounts.audit.log import AuditLog
 from halext.accounts.audit.store import AuditStore
@@ -31,6 +32,7 @@ from halext.chat.later import KIND, Later
 from halext.chat.places import Places
 from halext.chat.showings.store import ShowingStore
 from halext.cluster.connect import open_cluster
+from halext.cluster.types import Cluster
 from halext.errors import DatabaseUnavailable
 from halext.gateway.cache import AnswerCache
 from halext.gateway.dispatch import Gateway, Options
@@ -47,6 +49,7 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.metrics.meter import Meter
 from halext.runtime.own_places import named_places, own_places
 from halext.runtime.redaction import redact, remember
 from halext.runtime.settings import Settings, secrets_of
@@ -65,8 +68,6 @@ from halext.vault.box import Vault
 
 LAST_TRIES = 3
 LAST_PAUSE_S = 1.0
-
-Run = Callable[[], Coroutine[object, object, None]]
 
 
 def database_url(settings: Settings) -> str:
@@ -97,27 +98,20 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        private_dir(settings.data_dir)
-        lock = stack.enter_context(DataDirLock(settings.data_dir))
+        lock = _lock(settings, stack)
         database = await _database(settings, stack)
         scope = Scope(database)
-        cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
-        stack.push_async_callback(cluster.close)
+        cluster = _cluster(settings, clock, stack)
         audit = _audit(scope, clock, stack)
         vault = await open_vault(settings, scope, clock, audit)
-        people = _people(settings, scope, passwords := Passwords(), cluster, clock, audit)
-        stack.push_async_callback(people.flush)
+        people = _people(settings, scope, passwords := Passwords(), cluster, clock, audit, stack)
         ledger = _ledger(scope, clock, stack)
         quotas = _quotas(scope, clock, stack)
         tunnels = await _tunnels(roster := TunnelStore(scope))
-        door = await _door(settings, vault, clock, tunnels)
-        stack.push_async_callback(door.aclose)
+        door = await _door(settings, vault, clock, tunnels, stack)
         feed = Feed()
         registry = await _registry(scope, clock, feed, stack)
-        background = await _background(
-            stack,
-            {"token usage": people.run, "usage ledger": ledger.run, "audit log": audit.run, "quotas": quotas.run},
-        )
+        background = await _background(stack, people, ledger, audit, quotas)
         prober = Prober(registry, drivers(door), clock)
         tunnels.listen(_tunnel_listener(registry, prober, background))
         look_again = _look_again(prober, background)
@@ -152,6 +146,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             lock=lock,
             background=background,
             feed=feed,
+            meter=Meter(gateway.records, registry, clock),
             watch=Watch(scope, registry.states, clock, notifiers, Rule(for_s=settings.alert_offline_s)),
             webhooks=Webhooks(vault, door, notifiers),
             notifiers=notifiers,
@@ -170,11 +165,30 @@ async def written(what: str, write: Callable[[], Awaitable[None]], clock: Clock)
     logging.getLogger(__name__).error("the last of %s could not be written: the database is away", what)
 
 
+def _lock(settings: Settings, stack: AsyncExitStack) -> DataDirLock:
+    private_dir(settings.data_dir)
+    return stack.enter_context(DataDirLock(settings.data_dir))
+
+
+def _cluster(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Cluster:
+    cluster = open_cluster(settings.redis_url.get_secret_value() if settings.redis_url else None, clock)
+    stack.push_async_callback(cluster.close)
+    return cluster
+
+
 def _people(
-    settings: Settings, scope: Scope, passwords: Passwords, counters: Counters, clock: Clock, audit: AuditLog
+    settings: Settings,
+    scope: Scope,
+    passwords: Passwords,
+    counters: Counters,
+    clock: Clock,
+    audit: AuditLog,
+    stack: AsyncExitStack,
 ) -> People:
     keys = masterkey.signing_keys(settings)
-    return People(scope, passwords=passwords, counters=counters, clock=clock, signing_keys=keys, audit=audit)
+    people = People(scope, passwords=passwords, counters=counters, clock=clock, signing_keys=keys, audit=audit)
+    stack.push_async_callback(people.flush)
+    return people
 
 
 def _audit(scope: Scope, clock: Clock, stack: AsyncExitStack) -> AuditLog:
@@ -195,11 +209,18 @@ def _quotas(scope: Scope, clock: Clock, stack: AsyncExitStack) -> Quotas:
     return quotas
 
 
-async def _background(stack: AsyncExitStack, runs: Mapping[str, Run]) -> Background:
+class Runs(Protocol):
+    """A room with something to do for as long as the house is open."""
+
+    async def run(self) -> None:
+        """Do it until cancelled."""
+
+
+async def _background(stack: AsyncExitStack, *rooms: Runs) -> Background:
     # Entered last, so that nothing runs any more when what it uses is closed.
     background = await stack.enter_async_context(Background())
-    for name, run in runs.items():
-        background.spawn(run(), name)
+    for room in rooms:
+        background.spawn(room.run(), type(room).__name__)
     return background
 
 
@@ -217,14 +238,16 @@ async def _registry(scope: Scope, clock: Clock, feed: Feed, stack: AsyncExitStac
     return registry
 
 
-async def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels) -> Door:
-    return Door(
+async def _door(settings: Settings, vault: Vault, clock: Clock, tunnels: Tunnels, stack: AsyncExitStack) -> Door:
+    door = Door(
         vault.reveal_headers,
         clock,
         node_cidrs=settings.node_cidrs,
         own=own_places(settings) | await named_places(settings),
         open_channel=tunnels.open_channel,
     )
+    stack.push_async_callback(door.aclose)
+    return door
 
 
 def _look_again(prober: Prober, background: Background) -> Callable[[EndpointId], None]:

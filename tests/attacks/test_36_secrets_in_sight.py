@@ -266,7 +266,7 @@ def test_what_a_notebook_shows_of_a_client_and_of_its_errors() -> None:
     headers = {dead: {"Authorization": f"Bearer {plant()}"}}
     with halext.Client(dead, token=plant(), headers=headers) as client:
         things: list[object] = [client, client.aio, client.aio.session]
-        for call in (lambda: client.ask("hi"), client.models, client.nodes):
+        for call in (lambda: client.ask("hi"), lambda: client.models, lambda: client.nodes):
             try:
                 things.append(call())
             except HalextError as error:

@@ -82,8 +82,9 @@ async def work(url: str, log: str, name: str, seed: int) -> None:
     store = WatchedStore(Scope(database), note)
     kinds = {"often": Kind(do), "once": Kind(do, is_repeatable=False)}
     clock = SystemClock()
-    who = {"caller_of": caller_of, "on_account": on_account}
-    await Worker(store, kinds, **who, clock=clock, name=name, slots=SLOTS, pace=PACE).run()
+    await Worker(
+        store, kinds, caller_of=caller_of, on_account=on_account, clock=clock, name=name, slots=SLOTS, pace=PACE
+    ).run()
 
 
 def serve(url: str, log: str) -> None:

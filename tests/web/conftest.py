@@ -47,6 +47,7 @@ from halext.runtime.app import App
 from halext.runtime.background import Background
 from halext.runtime.clock import SystemClock
 from halext.runtime.feed import Feed
+from halext.runtime.metrics.meter import Meter
 from halext.runtime.redaction import redact
 from halext.runtime.settings import Settings
 from halext.storage.engine import Database, open_database
@@ -261,6 +262,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         lock=nobody,
         background=background,
         feed=Feed(),
+        meter=Meter(gateway.records, registry, clock),
         watch=Watch(scope, registry.states, clock, {}, Rule()),
         webhooks=nobody,
         notifiers={},

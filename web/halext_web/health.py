@@ -1,14 +1,16 @@
-"""For machines that ask whether halext runs."""
+"""For machines that ask whether halext runs, and how."""
 
 from __future__ import annotations
 
 import asyncio
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from halext.accounts.types import Permission
 from halext.errors import DatabaseUnavailable
+from halext.runtime.metrics.text import CONTENT_TYPE
+from halext.runtime.scrape import scrape
 from halext_web.routes import Route, route
 from halext_web.visit import Visit
 
@@ -17,10 +19,11 @@ PING_S = 2.0
 
 
 def routes() -> list[Route]:
-    """Liveness and readiness."""
+    """Liveness, readiness and metrics."""
     return [
         route("/healthz", alive, Permission.PUBLIC),
         route("/readyz", ready, Permission.PUBLIC),
+        route("/metrics", metrics, Permission.SEE_HOUSE),
     ]
 
 
@@ -38,3 +41,8 @@ async def ready(visit: Visit) -> ASGIApp:
     except TimeoutError:
         raise DatabaseUnavailable from None
     return PlainTextResponse("ready\n")
+
+
+async def metrics(visit: Visit) -> ASGIApp:
+    """GET /metrics: the house in figures, for Prometheus."""
+    return Response(await scrape(visit.app), headers={"content-type": CONTENT_TYPE})

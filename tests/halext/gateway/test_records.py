@@ -11,3 +11,13 @@ def test_the_oldest_makes_room() -> None:
     for name in "abc":
         records.add(Record(RequestId(name), LOCAL, ModelName("m"), 0.0, "chat"))
     assert [records.find(RequestId(name)) is not None for name in "abc"] == [False, True, True]
+
+
+def test_whoever_listens_hears_of_the_end() -> None:
+    records, heard = Records(), list[Record]()
+    records.listen(heard.append)
+    record = Record(RequestId("a"), LOCAL, ModelName("m"), 0.0, "chat")
+    records.add(record)
+    assert heard == []
+    records.ended(record)
+    assert heard == [record]

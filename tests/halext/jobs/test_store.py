@@ -305,3 +305,10 @@ async def test_time_is_the_databases(scope: Scope, jobs: JobStore) -> None:
         query = "SELECT created_at FROM jobs"
         assert (await session.execute(select(JobRow.created_at))).scalar_one() == job.created_at, query
     assert job.run_at == job.created_at > 1_700_000_000
+
+
+async def test_they_are_counted_by_state(jobs: JobStore, work: WorkStore) -> None:
+    assert await work.counts() == {}
+    await add(jobs, "a", "b", "c")
+    await work.finish(await claimed(work), Result(None))
+    assert await work.counts() == {JobState.DONE: 1, JobState.QUEUED: 2}

@@ -9,14 +9,14 @@ import httpx
 import msgspec
 import pytest
 
+from halext.runtime.auditing import ORDINARY
 from halext_web.api.hx import operations
-from halext_web.routes import OWN_RIGHTS
 
 if TYPE_CHECKING:
     from tests.web.conftest import House
 
-OWN = [entry for entry in operations() if entry.permission in OWN_RIGHTS]
-OTHERS = [entry for entry in operations() if entry.permission not in OWN_RIGHTS]
+OWN = [entry for entry in operations() if entry.permission in ORDINARY]
+OTHERS = [entry for entry in operations() if entry.permission not in ORDINARY]
 
 
 @pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry.name)
