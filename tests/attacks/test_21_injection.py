@@ -48,7 +48,11 @@ TEXTS = [
     f"{MARK}\0'; SELECT pg_sleep(9); --",
     f"{MARK} WAITFOR DELAY '0:0:9' /* */" + "'" * 300,
 ]
-SCOPES = [str(right) for right in Permission if right is not Permission.PUBLIC]
+SCOPES = {
+    role: [right for right in rights if right != "public"]
+    for role, rights in ((Role.ADMIN, [str(right) for right in Permission]), (Role.MEMBER, ["use", "own", "account"]))
+}
+"""By name: a token that carries whatever its owner may is no fresh sign-in."""
 SOUND: dict[Any, Any] = {int: 10_000, float: 1.0, bool: False}
 """No row has that number: an administrator may end others' tokens, and that is no attack."""
 
@@ -92,7 +96,7 @@ async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         tokens = {}
         for who, role in (("Ada", Role.ADMIN), ("Mia", Role.MEMBER), ("Eve", Role.ADMIN), ("Mallory", Role.MEMBER)):
             await app.people.add_user(who, role, "battery staple")
-            tokens[who] = (await create_token(app, LOCAL, CreateToken(name="t", user=who, scopes=SCOPES))).token
+            tokens[who] = (await create_token(app, LOCAL, CreateToken(name="t", user=who, scopes=SCOPES[role]))).token
             await add_task(app, LOCAL, AddTask(title=f"{who}'s secret", user=who))
         async with listening(app):
             found = Target(app, tokens)
