@@ -120,6 +120,8 @@ def value(kind: Any, said: str, *, sound: bool) -> Any:
         return said
     if not sound:
         return said
+    if options and get_origin(options[0]) is not None:  # a list, a dict or choices, or nothing
+        return value(options[0], said, sound=sound)
     if options and not isinstance(options[0], type):
         return options[0]
     return SOUND[options[0] if options else kind]

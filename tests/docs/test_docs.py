@@ -31,7 +31,7 @@ def complaint(command: Shown, scene: Scene) -> str:
     return ""
 
 
-@pytest.mark.timeout(600)  # some fifty processes, one after the other
+@pytest.mark.timeout(900)  # some hundred processes, one after the other
 def test_every_command_does_what_its_page_says(tmp_path: Path) -> None:
     """In the order of the pages, since later commands build on earlier ones; each page adds the Mac anew."""
     wrong = []
