@@ -129,7 +129,7 @@ async def open_app(settings: Settings, clock: Clock | None = None) -> AsyncItera
             database=database,
             vault=vault,
             people=people,
-            invites=Invites(scope, passwords=passwords, counters=cluster, clock=clock),
+            invites=Invites(scope, passwords=passwords, counters=cluster, clock=clock, audit=audit),
             links=Links(scope, people.caller_of, cluster, clock),
             ledger=ledger,
             audit=audit,

@@ -254,7 +254,7 @@ def make_app(database: Database, script: Script, settings: Settings, clock: Cloc
         database=database,
         vault=Vault(SecretStore(scope), Cipher([new_key()]), clock),
         people=people,
-        invites=Invites(scope, passwords=passwords, counters=counters, clock=clock),
+        invites=Invites(scope, passwords=passwords, counters=counters, clock=clock, audit=audit),
         links=Links(scope, people.caller_of, counters, clock),
         ledger=ledger,
         audit=audit,

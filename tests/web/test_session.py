@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from halext.accounts.audit.types import Query
 from halext.accounts.types import LOCAL, Role
 from halext_web.credentials import COOKIE
 
@@ -189,6 +190,9 @@ async def test_an_invite_makes_an_account_once(house: House, stranger: httpx.Asy
     again = await stranger.post("/hx/invites/claim", json=body | {"name": "Eve"})
     assert (again.status_code, again.json()["code"]) == (403, "forbidden")
     assert {user.name for user in await house.app.people.list_users()} == {"Ada", "Gus", "Mia"}
+    (entry,) = await house.app.audit.page(LOCAL, Query(action="invites.claim"))
+    assert (entry.name, entry.subject, entry.details) == ("Gus", "Gus", {"role": "guest"})
+    assert made.code not in repr(entry)
 
 
 async def test_guessing_invites_is_slowed_down(stranger: httpx.AsyncClient) -> None:

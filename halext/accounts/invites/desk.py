@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from halext.accounts import policy as rights
 from halext.accounts import tokens
+from halext.accounts.audit.types import Audit, Unrecorded
 from halext.accounts.invites import policy
 from halext.accounts.invites.store import InviteStore
 from halext.accounts.invites.types import Invite, NewInvite
@@ -17,7 +18,10 @@ from halext.types import Clock
 class Invites:
     """Invites and those who come by them. An invite makes one account and has ended then."""
 
-    def __init__(self, scope: Scope, *, passwords: Passwords, counters: Counters, clock: Clock) -> None:
+    def __init__(
+        self, scope: Scope, *, passwords: Passwords, counters: Counters, clock: Clock, audit: Audit | None = None
+    ) -> None:
+        self._audit = audit or Unrecorded()
         self._store = InviteStore(scope)
         self._passwords = passwords
         self._counters = counters
@@ -68,4 +72,6 @@ class Invites:
             user = await self._store.claim(digest, name, await self._passwords.hash(password), self._clock.now())
         if user is None:
             raise Forbidden("This invite has been used or has ended; ask for a new one")
+        by = Caller(user.name, user.role, "session", user.id, address=address or "")
+        await self._audit.write("invites.claim", by, user.name, "ok", role=user.role)
         return user
