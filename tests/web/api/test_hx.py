@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from halext_web.api.hx import operations
-from halext_web.routes import OWN_RIGHTS
+from halext_web.credentials import MANAGING
 
 if TYPE_CHECKING:
     from tests.web.conftest import House
 
-OWN = [entry for entry in operations() if entry.permission in OWN_RIGHTS]
-OTHERS = [entry for entry in operations() if entry.permission not in OWN_RIGHTS]
+OWN = [entry for entry in operations() if entry.permission not in MANAGING]
+OTHERS = [entry for entry in operations() if entry.permission in MANAGING]
 
 
 @pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry.name)
