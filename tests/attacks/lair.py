@@ -17,7 +17,7 @@ from tests.access.rights import ROLES, Subject
 
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
 MIA = Subject("Mia", "bearer", ROLES["member"])
-ADA = Subject("Ada", "bearer", ROLES["admin"])
+ADA = Subject("Ada", "cookie", ROLES["admin"])
 EVIL = "evil:1b"
 
 

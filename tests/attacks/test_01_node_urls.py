@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.access.bodies import CHAT, Body
+from tests.access.bodies import CHAT
 from tests.access.cells import Cell, Entry, entries, target
 from tests.access.house import EMBEDDER, MODEL
 from tests.access.rights import Whose
@@ -22,8 +23,7 @@ FIELDS = ("base_url", "api_base", "model_url", "url", "image_url", "endpoint", "
 
 def loaded(entry: Entry, fields: Mapping[str, str]) -> Entry:
     """The same request with fields more."""
-    body = Body({**entry.body.fields, **fields}, entry.body.form, entry.body.names, entry.body.rename)
-    return Entry(entry.method, entry.path, entry.right, body, entry.key)
+    return replace(entry, body=replace(entry.body, fields={**entry.body.fields, **fields}))
 
 
 @pytest.mark.timeout(180)

@@ -124,9 +124,18 @@ async def test_the_password_is_changed_and_this_page_stays_open(house: House, br
     await house.app.people.sign_in("Mia", "another good one")
 
 
-@pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30, "\u00b2"])
-async def test_a_number_that_is_none(member: httpx.AsyncClient, number: str) -> None:
-    assert (await act(member, do="end-session", id=number)).status_code == 422
+@pytest.mark.parametrize("number", ["x", "-1", "9" * 30, "2000000000", "\u00b2"])
+async def test_a_number_that_is_none_is_answered_like_one_that_nothing_has(
+    member: httpx.AsyncClient, number: str
+) -> None:
+    assert (await act(member, do="end-session", id="")).status_code == 422
+    assert (await act(member, do="end-session", id=number)).status_code == 404
+
+
+async def test_a_token_for_the_account_alone_opens_its_page(house: House, member: httpx.AsyncClient) -> None:
+    token = (await member.post("/hx/tokens", json={"name": "account", "scopes": ["account"]})).json()["token"]
+    async with house.client({"Authorization": f"Bearer {token}"}) as limited:
+        assert (await limited.get("/account")).status_code == 200
 
 
 async def test_invites_are_for_those_who_may(member: httpx.AsyncClient) -> None:
