@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -61,7 +62,7 @@ async def asked(house: House, cell: Cell, *, fresh: bool = False) -> Answer:
 
 async def furnish(house: House, keys: Collection[str]) -> None:
     """Make one thing of each kind for everybody, so that nothing is made while refusals are watched."""
-    for key in keys:
+    for key in sorted(keys):
         shared = [f"{HOST} in {workspace}" for workspace in GROUPS.values()] if KINDS[key].share else []
         for owned in [*RESIDENTS, *shared]:
             await thing(house, key, owned, fresh=False)
@@ -92,7 +93,8 @@ async def without_name(house: House, cell: Cell, answer: Answer) -> object:
     """An answer without the name that the request said, which it may say again."""
     status, headers, body = answer.bare
     for name in (await ids_for(house, cell, fresh=False)).values():
-        body = body if name.isdecimal() else body.replace(name.encode(), b"")
+        if not name.isdecimal():  # whole, since `task-1` also begins `task-12`
+            body = re.sub(rb"(?<![\w-])%b(?![\w-])" % re.escape(name.encode()), b"", body)
     return status, headers, body
 
 
