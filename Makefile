@@ -39,9 +39,8 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# Three at a time, also on two cores: many tests wait for servers and processes most of their time.
 test: dev  ## run every test (real PostgreSQL, Valkey and llama.cpp come from packages)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 soak: dev  ## the same checks for longer: more generated cases, more requests, more kills
 	@TEST_SOAK=1 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 1800 tests/contracts tests/journeys \

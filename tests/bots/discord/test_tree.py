@@ -111,7 +111,7 @@ async def test_a_command_of_yesterday_is_answered(scene: Scene) -> None:
 
 @pytest.fixture
 async def painter(scene: Scene) -> AsyncIterator[FakeAutomatic1111]:
-    async with FakeAutomatic1111(step_s=10.0, clock=ScaledClock(100.0)) as fake:
+    async with FakeAutomatic1111(step_s=1000.0, clock=ScaledClock(100.0)) as fake:
         await LocalControl(scene.house.app, LOCAL).call(add_node, AddNode(name="pc", urls=[fake.url]))
         yield fake
 
